@@ -1,0 +1,58 @@
+"""Training data: the public sets and our own turns, as rows of one shape.
+
+A row: text, sentiment, lang, channel ("" where unknown), source (the set), and for our own turns churn, drivers, acts, emotions.
+"""
+
+import json
+import os
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PUBLIC = Path(os.environ.get("MOODLINE_PUBLIC_DATA", HERE.parent.parent / "shared" / "data"))
+
+# set -> the channel its texts come from; questions and encyclopaedia sentences come from none.
+PUBLIC_SETS = {
+    "onlp_hebrew": "social",
+    "hebert_ugc": "social",
+    "umsab": "social",
+    "rusentitweet": "social",
+    "afrisenti_amharic": "social",
+    "heq_neutral": "",
+}
+
+# Whole batches are set aside for validation, so that no writer is on both sides.
+VALIDATION_BATCHES = {"he-04", "he-11", "ar-02", "ru-02", "en-02"}
+
+
+def read_jsonl(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def public_rows(split):
+    """Rows of the public sets; split is "train" (weakly labelled sets among it) or "dev"."""
+    rows = []
+    for path in sorted(PUBLIC.glob("*.jsonl")):
+        name, kind, _ = path.name.split(".")
+        if (kind == "dev") != (split == "dev"):
+            continue
+        rows += [
+            {
+                "text": row["text"],
+                "sentiment": row["label"],
+                "lang": row["lang"],
+                "channel": PUBLIC_SETS[name],
+                "source": name,
+            }
+            for row in read_jsonl(path)
+        ]
+    return rows
+
+
+def own_rows(split):
+    """Rows of our own customer turns, with all their fields; split is "train" or "dev" (whole batches apart)."""
+    rows = []
+    for path in sorted((HERE / "data").glob("turns-*.jsonl")):
+        if (path.stem.removeprefix("turns-") in VALIDATION_BATCHES) == (split == "dev"):
+            rows += [row | {"source": "own"} for row in read_jsonl(path)]
+    return rows

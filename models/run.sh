@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# From the wheels and the data to the exported model; every stage prints its figures. About an hour and a half on two cores.
+#   MOODLINE_PUBLIC_DATA=…/data bash models/run.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=models/work
+
+python -m models.base
+python -m models.train --init $work/base --sets public --epochs 2 --rate 8e-5 --out $work/public
+python -m models.train --init $work/public --sets public own --public-share 0.3 --epochs 5 --rate 7e-5 --train-embeddings --out $work/tuned
+python -m models.export --model $work/tuned --version 0.1.0
+python -m models.evaluate

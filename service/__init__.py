@@ -1,0 +1,1 @@
+"""moodline: what each customer feels now, why, and who is about to leave."""

@@ -1,0 +1,1 @@
+"""HTTP routes, a module per audience: authenticate, parse, call one function, shape the reply."""

@@ -1,0 +1,252 @@
+"""The shapes of the answers, for the documentation and for those who generate clients; the tests hold every answer against them."""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Label = Literal["negative", "neutral", "positive"]
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Probabilities(Answer):
+    negative: float
+    neutral: float
+    positive: float
+
+
+class Sentiment(Answer):
+    label: Label
+    valence: float = Field(description="P(positive) - P(negative), in [-1, 1]")
+    probabilities: Probabilities
+
+
+class ModelName(Answer):
+    name: str
+    version: str
+
+
+class ChurnIntent(Answer):
+    label: bool
+    probability: float
+
+
+class Named(Answer):
+    name: str
+    probability: float
+
+
+class Reading(Answer):
+    """What the model read in one text; what a model does not tell is absent."""
+
+    sentiment: Sentiment
+    language: str = Field(description="ISO 639-1, or und", examples=["he"])
+    model: ModelName
+    churn_intent: ChurnIntent | None = None
+    drivers: list[Named] | None = Field(None, description="why: price, billing, wait_time, …")
+    acts: list[Named] | None = Field(None, description="complaint, praise, recommendation, request, wish, question")
+    emotions: list[Named] | None = Field(None, description="anger, sadness, fear, joy, trust, surprise")
+
+
+class TurnReading(Reading):
+    turn: int
+    speaker: Literal["customer", "agent"]
+
+
+class Readings(Answer):
+    readings: list[Reading]
+
+
+class Identity(Answer):
+    kind: str
+    value: str
+
+
+class Customer(Answer):
+    id: str | None = Field(description="null for one known by an identity only")
+    identities: list[Identity]
+
+
+class Level(Answer):
+    label: Label
+    valence: float
+
+
+class LowestTurn(Answer):
+    turn: int
+    text: str
+    valence: float
+
+
+class Conversation(Answer):
+    """Of the customer's turns; null where there are none. `agent` is the agent's, kept apart."""
+
+    overall: Level | None
+    first_third: Level | None
+    last_third: Level | None
+    shift: float | None = Field(description="last third - first third")
+    lowest_turn: LowestTurn | None
+    agent: Level | None
+
+
+class Evidence(Answer):
+    """A turn with its text; or, without one, the interaction whose rating is meant."""
+
+    source: str
+    id: str
+    channel: str
+    occurred_at: AwareDatetime
+    turn: int | None = None
+    text: str | None = None
+    sentiment: Label | None = None
+    valence: float | None = None
+    rating: dict[str, Any] | None = None
+
+
+class Sentence(Answer):
+    en: str
+    he: str
+
+
+class RiskReason(Answer):
+    code: str
+    points: int
+    text: Sentence
+    evidence: list[Evidence]
+
+
+class Churn(Answer):
+    risk: int = Field(ge=0, le=100)
+    reasons: list[RiskReason]
+
+
+class Trend(Answer):
+    direction: Literal["falling", "steady", "rising"]
+    change: float | None
+    uncertainty: float | None
+
+
+class Amount(Answer):
+    interactions: int
+    turns: int
+
+
+class InteractionName(Answer):
+    source: str
+    id: str
+    channel: str
+    occurred_at: AwareDatetime
+
+
+class MoodBrief(Answer):
+    valence: float
+    label: Label
+    trend: Trend
+    confidence: float = Field(ge=0, le=1)
+    evidence: Amount
+
+
+class Mood(MoodBrief):
+    last_interaction: InteractionName
+    reasons: list[Evidence] = Field(description="the turns that weighed most")
+    churn: Churn
+    as_of: AwareDatetime
+
+
+class CustomerMood(Answer):
+    customer: Customer
+    mood: Mood | None
+    pending: int = Field(description="interactions that are stored and not read yet")
+
+
+class JoinedMood(CustomerMood):
+    moved: int = Field(description="interactions that moved to the customer")
+
+
+class Stored(Answer):
+    source: str
+    id: str
+    status: Literal["pending", "scored", "failed"]
+    channel: str
+    customer: Customer
+    occurred_at: AwareDatetime
+    received_at: AwareDatetime
+    stage: str | None
+    agent: str | None
+    rating: dict[str, Any] | None
+    attributes: dict[str, Any] | None
+    conversation: Conversation | None
+
+
+class Outcome(Stored):
+    readings: list[TurnReading]
+    mood: Mood | None
+
+
+class Receipt(Answer):
+    source: str
+    id: str
+    status: Literal["pending", "scored", "failed"]
+    new: bool
+
+
+class NewOutcome(Outcome):
+    new: bool
+
+
+class Outcomes(Answer):
+    accepted: int
+    duplicates: int
+    interactions: list[Receipt | NewOutcome]
+
+
+class Turn(Answer):
+    turn: int
+    speaker: Literal["customer", "agent", "bot"]
+    text: str
+    start_s: float | None
+    end_s: float | None
+    reading: Reading | None
+
+
+class Interaction(Stored):
+    turns: list[Turn]
+
+
+class Told(InteractionName):
+    stage: str | None
+    rating: dict[str, Any] | None
+    status: Literal["pending", "scored", "failed"]
+    sentiment: Level | None
+
+
+class TimelineEntry(Answer):
+    start: AwareDatetime
+    mood: Level | None = Field(description="of this bucket alone")
+    ongoing: Level | None = Field(description="decayed, of all since `from`")
+    interactions: list[Told]
+
+
+class Timeline(Answer):
+    customer: Customer
+    start: AwareDatetime = Field(alias="from")
+    end: AwareDatetime = Field(alias="to")
+    bucket: str
+    timeline: list[TimelineEntry]
+
+
+class Signal(Answer):
+    customer: Customer
+    risk: int
+    reasons: list[RiskReason]
+    mood: MoodBrief
+    last_interaction: InteractionName
+    changed_at: AwareDatetime
+    as_of: AwareDatetime
+
+
+class Signals(Answer):
+    signals: list[Signal]
+    next_cursor: str | None

@@ -1,0 +1,65 @@
+"""What every route shares: the opened parts of the service, the caller's scopes, problem+json."""
+
+from dataclasses import dataclass
+
+from fastapi import Depends, Request, Security
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+from sqlalchemy import Engine
+
+from service.sentiment.model import Model
+from service.settings import Settings
+from service.worker import Worker
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the application opened at start."""
+
+    settings: Settings
+    engine: Engine
+    model: Model
+    worker: Worker
+
+
+def parts(request: Request) -> Parts:
+    return request.app.state.parts
+
+
+def requires(*scopes):
+    """A dependency that lets only callers with one of the scopes pass."""
+
+    def check(request: Request):
+        request.state.caller.require(*scopes)
+
+    return [Depends(check), Security(HTTPBearer(auto_error=False, description="an API key: `moodline keys create`"))]
+
+
+class Fault(BaseModel):
+    index: int | None
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457); `errors` names each faulty field, and its place in the array where an array was sent."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = []
+
+
+def problem(error):
+    """The answer to a RequestError."""
+    body = Problem(title=error.title, status=error.status, detail=error.detail, errors=error.errors)
+    return JSONResponse(body.model_dump(), error.status, headers=error.headers, media_type="application/problem+json")
+
+
+def answers(model, *statuses):
+    """What OpenAPI tells of a route: the shape of its answer, and the errors it may give."""
+    return {200: {"model": model}} | {
+        status: {"model": Problem, "content": {"application/problem+json": {}}} for status in statuses
+    }

@@ -1,0 +1,109 @@
+"""For the agent's screen and in-house systems: a customer's mood, timeline and identities."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Body, Depends, Query
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, Field
+
+from service import query
+from service.api.answers import CustomerMood, JoinedMood, Timeline
+from service.api.common import Parts, answers, parts, requires
+from service.channels.native import IdentityIn, Name, Strict, to_identity
+from service.database import reading, transaction
+from service.errors import Invalid
+from service.ingest import join
+
+router = APIRouter(tags=["customers"])
+
+
+class IdentitiesIn(Strict):
+    identities: Annotated[list[IdentityIn], Field(min_length=1, max_length=100)]
+
+
+@router.get(
+    "/v1/customers/{id:path}/mood",
+    dependencies=requires("read"),
+    summary="A customer's mood now, why, and the churn risk",
+    responses=answers(CustomerMood, 401, 403, 404, 503),
+)
+def get_mood(id: str, service: Parts = Depends(parts)):
+    """`mood` is null for a customer without feedback. 404 for one nobody has heard of."""
+    with reading(service.engine) as connection:
+        return JSONResponse(query.mood(connection, query.find_customer(connection, id)))
+
+
+@router.get(
+    "/v1/identities/{kind}/{value:path}/mood",
+    dependencies=requires("read"),
+    summary="The same, by a phone, e-mail or handle",
+    responses=answers(CustomerMood, 401, 403, 404, 503),
+)
+def get_mood_of_identity(kind: str, value: str, service: Parts = Depends(parts)):
+    identity = to_identity(IdentityIn.model_construct(kind=kind, value=value), service.settings.phone_region)
+    with reading(service.engine) as connection:
+        return JSONResponse(query.mood(connection, query.find_identity(connection, identity)))
+
+
+@router.get(
+    "/v1/customers/{id:path}/timeline",
+    dependencies=requires("read"),
+    summary="Moods over time, and the interactions behind them",
+    responses=answers(Timeline, 401, 403, 404, 422, 503),
+)
+def get_timeline(
+    id: str,
+    start: Annotated[
+        AwareDatetime | None, Query(alias="from", description="ISO 8601 with a zone; default: 90 days before `to`")
+    ] = None,
+    end: Annotated[
+        AwareDatetime | None, Query(alias="to", description="ISO 8601 with a zone, not included; default: now")
+    ] = None,
+    bucket: Annotated[
+        Literal[query.BUCKETS], Query(description="length of an entry, in UTC; weeks start on Sunday")
+    ] = "day",
+    service: Parts = Depends(parts),
+):
+    end = end or query.now()
+    start = start or query.default_start(end)
+    if start >= end:
+        raise Invalid("from must be before to", [{"index": None, "field": "from", "message": "must be before to"}])
+    with reading(service.engine) as connection:
+        pk = query.find_customer(connection, id)
+        return JSONResponse(query.timeline(connection, pk, start, end, bucket, service.settings.half_life_days))
+
+
+@router.put(
+    "/v1/customers/{id:path}/identities",
+    dependencies=requires("ingest"),
+    summary="Join identities to a customer",
+    responses=answers(JoinedMood, 400, 401, 403, 409, 415, 422, 503),
+)
+def put_identities(
+    id: Name,
+    given: Annotated[
+        IdentitiesIn,
+        Body(
+            openapi_examples={
+                "a phone and a handle": {
+                    "value": {
+                        "identities": [
+                            {"kind": "phone", "value": "050-555-0101"},
+                            {"kind": "facebook", "value": "yossi.cohen"},
+                        ]
+                    }
+                }
+            }
+        ),
+    ],
+    service: Parts = Depends(parts),
+):
+    """What was said under these identities moves to the customer, who is made if unknown. Those joined before stay.
+
+    409 where an identity is another customer's; then nothing is joined.
+    """
+    identities = [to_identity(one, service.settings.phone_region) for one in given.identities]
+    with transaction(service.engine) as connection:
+        moved = join(connection, id, list(dict.fromkeys(identities)), service.settings.half_life_days)
+    with reading(service.engine) as connection:
+        return JSONResponse(query.mood(connection, query.find_customer(connection, id)) | {"moved": moved})

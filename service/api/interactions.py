@@ -1,0 +1,87 @@
+"""For senders: interactions in, what was read of them out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import Discriminator, Field, Tag
+
+from service import metrics, query
+from service.api.answers import Interaction, Outcome, Outcomes
+from service.api.common import Parts, answers, parts, requires
+from service.channels.native import CALL, HEBREW_CHAT, MAX_BATCH, SOCIAL_POST, InteractionIn, to_interaction
+from service.database import reading, transaction
+from service.ingest import Lease, accept
+from service.tables import PENDING
+
+router = APIRouter(tags=["interactions"])
+
+Sent = Annotated[
+    Annotated[InteractionIn, Tag("one")]
+    | Annotated[list[InteractionIn], Field(min_length=1, max_length=MAX_BATCH), Tag("many")],
+    Discriminator(lambda sent: "many" if isinstance(sent, list) else "one"),
+]
+
+EXAMPLES = {
+    "hebrew chat": {"value": HEBREW_CHAT},
+    "call transcript": {"value": CALL},
+    "social post": {"value": SOCIAL_POST},
+    "array": {"value": [HEBREW_CHAT, SOCIAL_POST]},
+}
+
+
+@router.post(
+    "/v1/interactions",
+    dependencies=requires("ingest"),
+    status_code=201,
+    summary="Send one interaction, or up to 500",
+    responses={
+        **answers(Outcome | Outcomes, 400, 401, 403, 413, 415, 422, 503),
+        200: {"model": Outcome | Outcomes, "description": "All of it was there already"},
+        201: {"model": Outcome | Outcomes, "description": "Stored and read"},
+        202: {"model": Outcome | Outcomes, "description": "Durable, and not read yet"},
+    },
+)
+def post_interactions(
+    request: Request,
+    sent: Annotated[Sent, Body(openapi_examples=EXAMPLES)],
+    wait: Annotated[
+        bool | None, Query(description="wait for the readings; default: true for one object, false for an array")
+    ] = None,
+    service: Parts = Depends(parts),
+):
+    """The same `source` and `id` again is the same interaction: it is stored once, and answered with what is there."""
+    many = isinstance(sent, list)
+    wait = not many if wait is None else wait
+    batch = [to_interaction(one, service.settings.phone_region) for one in (sent if many else [sent])]
+    lease = Lease.taken(service.settings.lease_s) if wait else None
+    with transaction(service.engine) as connection:
+        accepted = accept(connection, batch, lease)
+    new = sum(one.new for one in accepted)
+    for interaction, one in zip(batch, accepted):
+        metrics.ACCEPTED.labels(interaction.channel, "new" if one.new else "duplicate").inc()
+    pks = [one.pk for one in accepted]
+    if wait:
+        service.worker.read(pks, lease)
+    else:
+        service.worker.wake()
+    with reading(service.engine) as connection:
+        told = query.outcomes(connection, pks) if wait or not many else query.receipts(connection, pks)
+    unread = any(one["status"] == PENDING for one in told)
+    status = (202 if unread or not wait else 201) if new else 200
+    if many:
+        answers = [one | {"new": each.new} for one, each in zip(told, accepted)]
+        return JSONResponse({"accepted": new, "duplicates": len(batch) - new, "interactions": answers}, status)
+    return JSONResponse(told[0], status)
+
+
+@router.get(
+    "/v1/interactions/{source}/{id:path}",
+    dependencies=requires("read"),
+    summary="One interaction and its readings",
+    responses=answers(Interaction, 401, 403, 404, 503),
+)
+def get_interaction(source: str, id: str, service: Parts = Depends(parts)):
+    """Each turn's reading, and the conversation's: overall, first and last third, shift, lowest turn; the agent's kept apart."""
+    with reading(service.engine) as connection:
+        return JSONResponse(query.interaction(connection, source, id))

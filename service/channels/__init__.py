@@ -1,0 +1,1 @@
+"""Outside payloads → Interaction: a module per source, pure functions."""

@@ -1,0 +1,215 @@
+"""Our own JSON contract → Interaction. Strict: whatever it does not know, it refuses."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import phonenumbers
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.interaction import CHANNELS, RATING_RANGES, SPEAKERS, Identity, Interaction, Turn
+from service.text import normalise
+
+MAX_TURN_CHARACTERS = 100_000
+MAX_TURNS = 2_000
+MAX_BATCH = 500
+MAX_ATTRIBUTES_CHARACTERS = 16_384
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_SKEW = timedelta(days=1)
+
+
+def _no_control(value):
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise PydanticCustomError("control", "must not hold control characters")
+    if not value.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return value
+
+
+def _no_slash(value):
+    if "/" in value:
+        raise PydanticCustomError("slash", "must not hold a slash")
+    return value
+
+
+def _visible(value):
+    if "\0" in value:
+        raise PydanticCustomError("nul", "must not hold a NUL character")
+    if not normalise(value):
+        raise PydanticCustomError("blank", "must not be blank")
+    return value
+
+
+def _known_time(value):
+    if not value >= EARLIEST:
+        raise PydanticCustomError("too_early", "must not be before 1970")
+    if value > datetime.now(UTC) + CLOCK_SKEW:
+        raise PydanticCustomError("future", "must not be in the future")
+    return value
+
+
+def _iso(value):
+    # A bare number would be read as seconds since 1970; the contract is ISO 8601 alone.
+    if not isinstance(value, str | datetime):
+        raise PydanticCustomError("iso", "must be an ISO 8601 time with a zone, such as 2026-11-21T09:30:00+02:00")
+    if isinstance(value, str) and "T" not in value.upper() and " " not in value:
+        raise PydanticCustomError("iso", "must be an ISO 8601 time with a zone, such as 2026-11-21T09:30:00+02:00")
+    return value
+
+
+def _plain_json(value):
+    try:
+        written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        written.encode()
+    except (ValueError, RecursionError):
+        raise PydanticCustomError("json", "must be plain JSON, without NaN or broken characters") from None
+    if len(written) > MAX_ATTRIBUTES_CHARACTERS:
+        raise PydanticCustomError("too_long", f"must be at most {MAX_ATTRIBUTES_CHARACTERS} characters of JSON")
+    if "\\u0000" in written:
+        raise PydanticCustomError("nul", "must not hold a NUL character")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_no_control)]
+Source = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control), AfterValidator(_no_slash)]
+Label = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control)]
+SpokenText = Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS), AfterValidator(_visible)]
+Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso), AfterValidator(_known_time)]
+Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False, strict=True)]
+Kind = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,31}$", examples=["phone"])]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class IdentityIn(Strict):
+    kind: Kind
+    value: Annotated[str, Field(min_length=1, max_length=320, examples=["+972505550101"]), AfterValidator(_no_control)]
+
+
+class CustomerIn(Strict):
+    id: Name | None = None
+    identity: IdentityIn | None = None
+
+    @model_validator(mode="after")
+    def _one(self):
+        if (self.id is None) == (self.identity is None):
+            raise PydanticCustomError("one_of", "give either id or identity")
+        return self
+
+
+class TurnIn(Strict):
+    speaker: Literal[SPEAKERS]
+    text: SpokenText
+    start_s: Seconds | None = None
+    end_s: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _order(self):
+        if self.start_s is not None and self.end_s is not None and self.end_s < self.start_s:
+            raise PydanticCustomError("order", "end_s must not be before start_s")
+        return self
+
+
+class RatingIn(Strict):
+    kind: Literal[tuple(RATING_RANGES)]
+    value: Annotated[float, Field(allow_inf_nan=False)]
+
+    @model_validator(mode="after")
+    def _range(self):
+        least, most = RATING_RANGES[self.kind]
+        if not least <= self.value <= most:
+            raise PydanticCustomError("range", f"value of {self.kind} must be from {least} to {most}")
+        return self
+
+
+HEBREW_CHAT = {
+    "id": "chat-1001",
+    "source": "chat-desk",
+    "channel": "chat",
+    "customer": {"id": "dana-levi"},
+    "occurred_at": "2026-11-20T09:30:00+02:00",
+    "turns": [
+        {"speaker": "customer", "text": "שלום, שוב חייבתם אותי פעמיים החודש"},
+        {"speaker": "agent", "text": "היי דנה, אני בודקת"},
+        {"speaker": "customer", "text": "נמאס לי, אם זה לא מסתדר היום אני עוברת לחברה אחרת"},
+    ],
+}
+SOCIAL_POST = {
+    "id": "post-77",
+    "source": "facebook",
+    "channel": "social",
+    "customer": {"identity": {"kind": "facebook", "value": "yossi.cohen"}},
+    "occurred_at": "2026-11-20T18:05:00+02:00",
+    "text": "שירות מדהים! הטכנאי הגיע תוך שעה ותיקן הכול, תודה רבה",
+}
+CALL = {
+    "id": "call-5",
+    "source": "call-centre",
+    "channel": "call",
+    "customer": {"id": "dana-levi"},
+    "occurred_at": "2026-11-21T08:00:00+02:00",
+    "agent": "noa",
+    "stage": "keep",
+    "rating": {"kind": "csat", "value": 2},
+    "turns": [
+        {"speaker": "agent", "text": "מוקד שירות שלום מדברת נועה", "start_s": 0, "end_s": 2.5},
+        {"speaker": "customer", "text": "כן אהה אני מחכה כבר ארבעים דקות על הקו", "start_s": 3, "end_s": 7},
+    ],
+}
+
+
+class InteractionIn(Strict):
+    """One chat, call, post, e-mail, text message, survey answer or review."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [HEBREW_CHAT, CALL, SOCIAL_POST]})
+
+    id: Annotated[Name, Field(description="the sender's own id; unique with `source`")]
+    source: Source
+    channel: Literal[CHANNELS]
+    customer: CustomerIn
+    occurred_at: Time
+    text: SpokenText | None = Field(None, description="what the customer wrote; or `turns`")
+    turns: Annotated[list[TurnIn], Field(min_length=1, max_length=MAX_TURNS)] | None = None
+    stage: Label | None = Field(None, description="a step of the customer's journey")
+    agent: Name | None = None
+    rating: RatingIn | None = None
+    attributes: Annotated[dict[str, Any], AfterValidator(_plain_json)] | None = None
+
+    @model_validator(mode="after")
+    def _text_or_turns(self):
+        if (self.text is None) == (self.turns is None):
+            raise PydanticCustomError("one_of", "give either text or turns")
+        return self
+
+
+def to_identity(given, phone_region):
+    """Identity of an IdentityIn in its one written form: phones as E.164 where they can be read, the rest in lower case."""
+    kind, value = given.kind.replace("e-mail", "email"), given.value.strip()
+    if kind == "phone":
+        try:
+            number = phonenumbers.parse(value, phone_region)
+            return Identity(kind, phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        except phonenumbers.NumberParseException:
+            return Identity(kind, value.lower())
+    return Identity(kind, value.removeprefix("@").lower() if kind != "email" else value.lower())
+
+
+def to_interaction(given, phone_region):
+    """Interaction of a checked InteractionIn."""
+    spoken = given.turns or [TurnIn(speaker="customer", text=given.text)]
+    return Interaction(
+        source=given.source,
+        id=given.id,
+        channel=given.channel,
+        occurred_at=given.occurred_at.astimezone(UTC),
+        turns=tuple(Turn(turn.speaker, turn.text, turn.start_s, turn.end_s) for turn in spoken),
+        customer_id=given.customer.id,
+        identity=given.customer.identity and to_identity(given.customer.identity, phone_region),
+        stage=given.stage,
+        agent=given.agent,
+        rating=given.rating and given.rating.model_dump(),
+        attributes=given.attributes,
+    )

@@ -1,0 +1,450 @@
+"""The `moodline` command."""
+
+import json
+import signal
+import sys
+import traceback
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import auth, log, query, terminal
+from service.channels.export import read_rows
+from service.channels.native import InteractionIn, to_interaction
+from service.database import migrate, open_engine, reading, transaction
+from service.errors import MoodlineError, NotFound, StartError, faults_of
+from service.ingest import accept
+from service.settings import read_settings, unknown_settings
+from service.terminal import err, out
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="How each customer feels now, why, and who is about to leave. Settings: MOODLINE_… (see the README).",
+)
+keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke. Only their hashes are stored.")
+app.add_typer(keys, name="keys")
+
+DEMO = Path(__file__).parent / "demo.jsonl"
+IMPORT_BATCH = 200
+SCORE_BATCH = 64
+
+
+def main():
+    """Run the command; an error is one line, and exit status 1."""
+    try:
+        app()
+    except MoodlineError as error:
+        err.print(f"[red]moodline:[/] {error}", soft_wrap=True)
+    except SQLAlchemyError as error:
+        err.print(
+            f"[red]moodline:[/] the database can't be used ({type(error).__name__}): check MOODLINE_DATABASE_URL",
+            soft_wrap=True,
+        )
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+    except OSError as error:
+        err.print(f"[red]moodline:[/] {error.strerror}: {error.filename}", soft_wrap=True)
+    except Exception as error:  # the message may quote a customer; where it broke is enough for a report
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        err.print(
+            f"[red]moodline:[/] unexpected {type(error).__name__} at {frame.filename}:{frame.lineno}; please report it",
+            soft_wrap=True,
+        )
+    else:
+        return
+    sys.exit(1)
+
+
+def _settings():
+    settings = read_settings()
+    log.set_up(settings.log_level)
+    for line in unknown_settings():
+        err.print(f"[yellow]moodline:[/] {line}", soft_wrap=True)
+    return settings
+
+
+def _database(settings):
+    engine = open_engine(settings.url)
+    migrate(engine)
+    return engine
+
+
+@app.command()
+def serve():
+    """Start the service: migrates the database, reads in the background, answers over HTTP.
+
+    [dim]Examples:[/]  moodline serve    MOODLINE_PORT=9000 moodline serve
+    """
+    import uvicorn
+
+    from service.app import create_app, open_parts
+
+    settings = _settings()
+    with closing(_listen(settings.host, settings.port)) as listener:
+        with err.status("loading the model and opening the database"):
+            parts = open_parts(settings)
+        with transaction(parts.engine) as connection:
+            key = auth.create_first(connection)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets=None):
+                await super().startup(sockets)
+                host, port = listener.getsockname()[:2]
+                _banner(f"http://{f'[{host}]' if ':' in host else host}:{port}", key, parts.model)
+
+        Server(
+            uvicorn.Config(
+                create_app(parts), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10
+            )
+        ).run(sockets=[listener])
+
+
+def _listen(host, port):
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"can't listen on {host}:{port} ({error.strerror}): set MOODLINE_HOST or MOODLINE_PORT"
+        ) from None
+    return listener
+
+
+def _banner(url, key, model):
+    out.print(
+        f"[bold]moodline {version('moodline')}[/] is listening on [bold cyan]{url}[/]  (documentation: {url}/docs)",
+        soft_wrap=True,
+    )
+    out.print(f"model: {model.name} {model.version}")
+    if key:
+        out.print("API key, shown only this once:")
+        out.print(key, style="bold green", soft_wrap=True)
+    else:
+        out.print("API key: it was shown at the first start; `moodline keys create NAME` makes another")
+    out.print("try it:")
+    body = json.dumps({"texts": ["השירות היה מצוין, תודה רבה!"]}, ensure_ascii=False)
+    out.print(
+        f"curl -s {url}/v1/sentiment -H 'Authorization: Bearer {key or 'YOUR_KEY'}' "
+        f"-H 'Content-Type: application/json' -d '{body}'",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+@app.command()
+def worker():
+    """Read what waits in the database, beside `serve` or on another machine, until stopped.
+
+    [dim]Example:[/]  MOODLINE_DATABASE_URL=postgresql://… moodline worker
+    """
+    from service.app import open_parts
+
+    settings = _settings()
+    with err.status("loading the model and opening the database"):
+        parts = open_parts(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: parts.worker.stop())
+    out.print(f"moodline {version('moodline')} worker is reading; Ctrl-C stops it after the batch in hand")
+    parts.worker.run()
+
+
+@app.command("migrate")
+def migrate_command():
+    """Bring the database to this version's tables (the other commands do it too).
+
+    [dim]Example:[/]  MOODLINE_DATABASE_URL=postgresql://… moodline migrate
+    """
+    engine = open_engine(_settings().url)
+    before, after = migrate(engine)
+    done = f"is at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
+    out.print(f"{engine.url.render_as_string(hide_password=True)}: {done}", soft_wrap=True)
+
+
+@keys.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="what the key is for")],
+    scopes: Annotated[str, typer.Option(help="comma-separated: ingest, read, admin")] = "ingest,read",
+):
+    """Make an API key and print it, alone on the last line; it can't be shown again.
+
+    [dim]Example:[/]  moodline keys create contact-centre --scopes ingest,read
+    """
+    wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    unknown = [scope for scope in wanted if scope not in auth.SCOPES]
+    if unknown or not wanted:
+        raise MoodlineError(
+            f"unknown scope {', '.join(unknown) or '(none given)'}: choose from {', '.join(auth.SCOPES)}"
+        )
+    if not name.strip() or len(name) > 100:
+        raise MoodlineError("give the key a name of 1 to 100 characters")
+    with transaction(_database(_settings())) as connection:
+        key = auth.create(connection, name, wanted)
+    err.print(f"API key {name} ({', '.join(wanted)}), shown only this once:")
+    print(key)
+
+
+@keys.command("list")
+def keys_list():
+    """Show the names and scopes of all keys."""
+    with reading(_database(_settings())) as connection:
+        rows = auth.listed(connection)
+    table = Table("name", "scopes", "created", "revoked")
+    for row in rows:
+        table.add_row(
+            row.name,
+            row.scopes,
+            f"{row.created_at:%Y-%m-%d %H:%M}",
+            f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "",
+        )
+    out.print(table if rows else "no keys yet: `moodline keys create NAME` makes one")
+
+
+@keys.command("revoke")
+def keys_revoke(name: str):
+    """Let a key open nothing from now on.
+
+    [dim]Example:[/]  moodline keys revoke contact-centre
+    """
+    with transaction(_database(_settings())) as connection:
+        auth.revoke(connection, name)
+    out.print(f"revoked {name}")
+
+
+@app.command()
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(help="JSON lines with `text` (and `channel`, if known), or plain lines; - for standard input"),
+    ],
+):
+    """Read texts and print JSON lines with the reading added; nothing is stored, no database is needed.
+
+    [dim]Examples:[/]  echo 'השירות היה נורא' | moodline score -    moodline score answers.jsonl > scored.jsonl
+    """
+    from service.interaction import CHANNELS
+    from service.sentiment.model import Model
+    from service.text import normalise
+
+    settings = _settings()
+    try:
+        lines = (sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()).decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise MoodlineError(f"{file} is not UTF-8 (byte {error.start}): convert it first") from None
+    rows = [(number, _score_row(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    for number, row in rows:
+        text, channel = row.get("text"), row.get("channel")
+        if not isinstance(text, str) or not normalise(text):
+            raise MoodlineError(f"line {number}: text is missing or blank; nothing was scored")
+        if channel and channel not in CHANNELS:
+            raise MoodlineError(f"line {number}: channel must be one of {', '.join(CHANNELS)}; nothing was scored")
+    model = Model(settings.model_dir, settings.model_threads)
+    with terminal.progress() as bar:
+        task = bar.add_task("scoring", total=len(rows))
+        for start in range(0, len(rows), SCORE_BATCH):
+            batch = [row for _, row in rows[start : start + SCORE_BATCH]]
+            for row, found in zip(batch, model.score([(row["text"], row.get("channel") or "") for row in batch])):
+                print(json.dumps(row | found.as_json(), ensure_ascii=False))
+            bar.advance(task, len(batch))
+
+
+def _score_row(line):
+    if line.lstrip().startswith("{"):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return {"text": line}
+        if isinstance(row, dict):
+            return row
+    return {"text": line}
+
+
+@app.command("import")
+def import_command(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="CSV with a header, or JSON lines in the form of POST /v1/interactions"
+        ),
+    ],
+    source: Annotated[str | None, typer.Option(help="source of lines that name none")] = None,
+    channel: Annotated[str | None, typer.Option(help="channel of lines that name none")] = None,
+    read: Annotated[
+        bool, typer.Option(help="read the interactions here; --no-read leaves it to a running service or worker")
+    ] = True,
+):
+    """Load an export of past interactions. Run it again after an interruption: what is there already is skipped.
+
+    CSV columns: id, source, channel, customer_id (or identity_kind and identity_value), occurred_at, text, and if known
+    stage, agent, rating_kind, rating_value, turns (JSON), attributes (JSON).
+
+    [dim]Example:[/]  moodline import export.csv --source zendesk --channel chat
+    """
+    settings = _settings()
+    defaults = {name: value for name, value in (("source", source), ("channel", channel)) if value}
+    try:
+        with open(file, "rb") as stream:
+            total = sum(1 for _ in stream)
+        refused = _store(settings, read_rows(file, defaults), total)
+    except UnicodeDecodeError:
+        raise MoodlineError(f"{file} is not UTF-8: convert it first; the lines before the fault are stored") from None
+    if read:
+        _drain(settings)
+    for number, fault in refused:
+        err.print(f"[red]refused[/] line {number}: {fault}", soft_wrap=True)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _store(settings, rows, total):
+    """Check and store rows in batches; returns the refused ones as (line number, why)."""
+    engine, batch, refused, counts = _database(settings), [], [], {True: 0, False: 0}
+
+    def flush():
+        with transaction(engine) as connection:
+            for one in accept(connection, batch):
+                counts[one.new] += 1
+        batch.clear()
+
+    with terminal.progress() as bar:
+        task = bar.add_task("storing", total=total)
+        for number, row, fault in rows:
+            bar.update(task, completed=number)
+            if row is not None:
+                try:
+                    # As JSON, so that a line is judged just as the same object sent over HTTP.
+                    batch.append(
+                        to_interaction(InteractionIn.model_validate_json(json.dumps(row)), settings.phone_region)
+                    )
+                except ValidationError as error:
+                    fault = "; ".join(f"{one['field']}: {one['message']}" for one in faults_of(error.errors()))
+            if fault:
+                refused.append((number, fault))
+            if len(batch) >= IMPORT_BATCH:
+                flush()
+        flush()
+        bar.update(task, completed=total)
+    out.print(f"{counts[True]:,} stored, {counts[False]:,} there already, {len(refused):,} refused")
+    return refused
+
+
+def _drain(settings):
+    from service.app import open_parts
+    from service.worker import waiting
+
+    parts = open_parts(settings)
+    with reading(parts.engine) as connection:
+        total = waiting(connection)
+    with terminal.progress() as bar:
+        task = bar.add_task("reading", total=total)
+        parts.worker.drain(lambda count: bar.advance(task, count))
+
+
+@app.command()
+def mood(customer: Annotated[str, typer.Argument(help="the customer's id")]):
+    """Show a customer's mood now, why, and the churn risk.
+
+    [dim]Example:[/]  moodline mood dana-levi
+    """
+    with reading(_database(_settings())) as connection:
+        try:
+            answer = query.mood(connection, query.find_customer(connection, customer))
+        except NotFound:
+            raise MoodlineError(f"nobody has heard of a customer {customer}") from None
+    now = answer["mood"]
+    if now is None:
+        out.print(f"{customer}: no feedback read yet ({answer['pending']} waiting to be read)")
+        return
+    colour = terminal.COLOURS[now["label"]]
+    out.print(
+        f"[bold]{terminal.shown(customer)}[/]  [{colour}]{now['label']} {now['valence']:+.2f}[/], {now['trend']['direction']}, "
+        f"confidence {now['confidence']:.0%}, from {now['evidence']['interactions']} interactions "
+        f"({now['evidence']['turns']} turns), last on {now['last_interaction']['occurred_at'][:10]}"
+    )
+    _table(
+        "why",
+        [
+            (reason["occurred_at"][:10], reason["channel"], f"{reason['valence']:+.2f}", reason["text"])
+            for reason in now["reasons"]
+        ],
+        ("when", "channel", "valence", "what was said"),
+    )
+    risk = now["churn"]
+    out.print(f"churn risk [bold]{risk['risk']}[/] of 100" + ("" if risk["reasons"] else ": no reason found"))
+    if risk["reasons"]:
+        _table(
+            "",
+            [
+                (
+                    str(one["points"]),
+                    one["text"]["en"],
+                    (one["evidence"][0].get("text") or "") if one["evidence"] else "",
+                )
+                for one in risk["reasons"]
+            ],
+            ("points", "reason", "evidence"),
+        )
+
+
+def _table(title, rows, columns):
+    table = Table(*columns[:-1], title=title or None, title_justify="left")
+    table.add_column(columns[-1], justify="right" if rows and terminal.is_right_to_left(rows[0][-1]) else "left")
+    for row in rows:
+        table.add_row(*row[:-1], terminal.shown(terminal.shortened(row[-1])))
+    out.print(table)
+
+
+@app.command()
+def demo():
+    """Fill the database with written conversations of 40 invented customers over the last 90 days (Hebrew, Arabic, Russian, English).
+
+    Run it again and nothing is stored twice.
+    """
+    settings = _settings()
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def rows():
+        for number, line in enumerate(DEMO.read_text(encoding="utf-8").splitlines(), 1):
+            row = json.loads(line)
+            hour, minute = map(int, row.pop("time").split(":"))
+            at = today - timedelta(days=1 + row.pop("days_ago")) + timedelta(hours=hour, minutes=minute)
+            yield number, row | {"occurred_at": at.isoformat()}, None
+
+    _store(settings, rows(), 190)
+    _drain(settings)
+    with reading(_database(settings)) as connection:
+        worst = query.churn_signals(connection, 0, None, 5, None)["signals"]
+    _table(
+        "at risk",
+        [
+            (
+                terminal.shown(one["customer"]["id"] or one["customer"]["identities"][0]["value"]),
+                str(one["risk"]),
+                one["reasons"][0]["text"]["en"],
+                one["reasons"][0]["evidence"][0].get("text") or "",
+            )
+            for one in worst
+        ],
+        ("customer", "risk", "first reason", "evidence"),
+    )
+    out.print("now try: moodline mood " + (worst[0]["customer"]["id"] if worst else "dana-levi"))
+
+
+if __name__ == "__main__":
+    main()

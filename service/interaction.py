@@ -1,0 +1,43 @@
+"""What a customer and a company said to each other, once, in one place: the form every channel is turned into (pure)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+CHANNELS = ("chat", "call", "social", "email", "sms", "survey", "review")
+SPEAKERS = ("customer", "agent", "bot")
+RATING_RANGES = {"csat": (1, 5), "nps": (0, 10), "stars": (1, 5)}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A way in which a customer is known outside: a phone, an e-mail, a social handle."""
+
+    kind: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One stretch of speech; start_s and end_s are seconds from the beginning of the conversation, or None."""
+
+    speaker: str
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """`id` is the sender's own, unique with `source`. Either customer_id or identity is set. Times are aware UTC."""
+
+    source: str
+    id: str
+    channel: str
+    occurred_at: datetime
+    turns: tuple[Turn, ...]
+    customer_id: str | None = None
+    identity: Identity | None = None
+    stage: str | None = None
+    agent: str | None = None
+    rating: dict | None = None
+    attributes: dict | None = None

@@ -1,0 +1,17 @@
+"""What Prometheus is told: counts and times, never a customer's words."""
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()
+
+REQUESTS = Counter("moodline_requests_total", "Requests answered", ["method", "route", "status"])
+SECONDS = Histogram(
+    "moodline_seconds",
+    "Time spent, in seconds",
+    ["stage"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+ACCEPTED = Counter("moodline_interactions_total", "Interactions received", ["channel", "result"])
+READ = Counter("moodline_interactions_read_total", "Interactions read by the model and recorded")
+WAITING = Gauge("moodline_interactions_waiting", "Interactions stored and not yet read")
+MODEL = Gauge("moodline_model_info", "The loaded model", ["name", "version"])

@@ -1,0 +1,304 @@
+"""Read-only answers: interactions, moods, timelines and churn signals as the API tells them."""
+
+import base64
+import binascii
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, or_, select
+
+from service.errors import Invalid, NotFound
+from service.mood import Conversation, Dated, customer_mood, label_of
+from service.tables import PENDING, SCORED, customers, identities, interactions, turns
+
+BUCKETS = ("hour", "day", "week", "month")
+MOST_IN_TIMELINE = 5_000
+
+
+def _iso(at):
+    return at.astimezone(UTC).isoformat()
+
+
+def _sentiment(valence):
+    return None if valence is None else {"label": label_of(valence), "valence": round(valence, 4)}
+
+
+def _customers(connection, pks):
+    """{pk: {"id", "identities"}} of customers."""
+    known = defaultdict(list)
+    for row in connection.execute(
+        select(identities).where(identities.c.customer_pk.in_(pks)).order_by(identities.c.kind, identities.c.value)
+    ):
+        known[row.customer_pk].append({"kind": row.kind, "value": row.value})
+    return {
+        row.pk: {"id": row.external_id, "identities": known[row.pk]}
+        for row in connection.execute(select(customers.c.pk, customers.c.external_id).where(customers.c.pk.in_(pks)))
+    }
+
+
+def find_customer(connection, customer_id):
+    """The pk of a customer; raises NotFound for one nobody has heard of."""
+    pk = connection.scalar(select(customers.c.pk).where(customers.c.external_id == customer_id))
+    if pk is None:
+        raise NotFound("no customer has this id")
+    return pk
+
+
+def find_identity(connection, identity):
+    """The pk of the customer an Identity belongs to, joined or not; raises NotFound."""
+    pk = connection.scalar(
+        select(identities.c.customer_pk).where(identities.c.kind == identity.kind, identities.c.value == identity.value)
+    )
+    if pk is None:
+        raise NotFound("no customer has this identity")
+    return pk
+
+
+def mood(connection, customer_pk):
+    """{"customer", "mood" or None, "pending"}: the customer's mood now; pending counts what is stored and not yet read."""
+    stored = connection.scalar(select(customers.c.mood).where(customers.c.pk == customer_pk))
+    pending = connection.scalar(
+        select(func.count())
+        .select_from(interactions)
+        .where(interactions.c.customer_pk == customer_pk, interactions.c.status == PENDING)
+    )
+    return {"customer": _customers(connection, [customer_pk])[customer_pk], "mood": stored, "pending": pending}
+
+
+def _told(row, owner):
+    return {
+        "source": row.source,
+        "id": row.id,
+        "status": row.status,
+        "channel": row.channel,
+        "customer": owner,
+        "occurred_at": _iso(row.occurred_at),
+        "received_at": _iso(row.received_at),
+        "stage": row.stage,
+        "agent": row.agent,
+        "rating": row.rating,
+        "attributes": row.attributes,
+    }
+
+
+def _conversation(row, spoken):
+    if row.conversation is None:
+        return None
+    whole = Conversation(**row.conversation)
+    lowest = spoken.get(whole.lowest_turn)
+    return {
+        "overall": _sentiment(whole.overall),
+        "first_third": _sentiment(whole.first_third),
+        "last_third": _sentiment(whole.last_third),
+        "shift": None if whole.shift is None else round(whole.shift, 4),
+        "lowest_turn": lowest
+        and {"turn": lowest.position, "text": lowest.text, "valence": lowest.reading["sentiment"]["valence"]},
+        "agent": _sentiment(whole.agent),
+    }
+
+
+def _load(connection, pks):
+    rows = connection.execute(select(interactions).where(interactions.c.pk.in_(pks))).all()
+    spoken = defaultdict(dict)
+    for turn in connection.execute(
+        select(turns).where(turns.c.interaction_pk.in_(pks)).order_by(turns.c.interaction_pk, turns.c.position)
+    ):
+        spoken[turn.interaction_pk][turn.position] = turn
+    return {row.pk: row for row in rows}, spoken, _customers(connection, {row.customer_pk for row in rows})
+
+
+def interaction(connection, source, id):
+    """One interaction with its turns, each with its reading (None until it is read), and the conversation's mood."""
+    pk = connection.scalar(select(interactions.c.pk).where(interactions.c.source == source, interactions.c.id == id))
+    if pk is None:
+        raise NotFound("no interaction has this source and id")
+    rows, spoken, owners = _load(connection, [pk])
+    row = rows[pk]
+    return _told(row, owners[row.customer_pk]) | {
+        "turns": [
+            {
+                "turn": turn.position,
+                "speaker": turn.speaker,
+                "text": turn.text,
+                "start_s": turn.start_s,
+                "end_s": turn.end_s,
+                "reading": turn.reading,
+            }
+            for turn in spoken[pk].values()
+        ],
+        "conversation": _conversation(row, spoken[pk]),
+    }
+
+
+def outcomes(connection, pks):
+    """What a sender is told of stored interactions, in the order of `pks`: readings, conversation and the customer's new mood."""
+    rows, spoken, owners = _load(connection, pks)
+    moods = dict(connection.execute(select(customers.c.pk, customers.c.mood).where(customers.c.pk.in_(owners))).all())
+    return [
+        _told(rows[pk], owners[rows[pk].customer_pk])
+        | {
+            "readings": [
+                {"turn": turn.position, "speaker": turn.speaker} | turn.reading
+                for turn in spoken[pk].values()
+                if turn.reading
+            ],
+            "conversation": _conversation(rows[pk], spoken[pk]),
+            "mood": moods[rows[pk].customer_pk],
+        }
+        for pk in pks
+    ]
+
+
+def receipts(connection, pks):
+    """source, id and status of stored interactions, in the order of `pks`."""
+    rows = {
+        row.pk: row
+        for row in connection.execute(
+            select(interactions.c.pk, interactions.c.source, interactions.c.id, interactions.c.status).where(
+                interactions.c.pk.in_(pks)
+            )
+        )
+    }
+    return [{"source": rows[pk].source, "id": rows[pk].id, "status": rows[pk].status} for pk in pks]
+
+
+def _start_of(at, bucket):
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    if bucket == "hour":
+        return at.replace(minute=0, second=0, microsecond=0)
+    if bucket == "week":
+        return day - timedelta(days=(day.weekday() + 1) % 7)  # weeks start on Sunday, as in Israel
+    return day.replace(day=1) if bucket == "month" else day
+
+
+def timeline(connection, customer_pk, start, end, bucket, half_life_days):
+    """Moods over time: one entry for each bucket (of UTC) with interactions in it, and the interactions behind it.
+
+    An entry's `mood` is of the bucket alone, its `ongoing` the decayed mood of all since `start` at the bucket's last interaction.
+    Raises Invalid where more than MOST_IN_TIMELINE interactions lie between start and end.
+    """
+    rows = connection.execute(
+        select(
+            interactions.c.pk,
+            interactions.c.source,
+            interactions.c.id,
+            interactions.c.channel,
+            interactions.c.occurred_at,
+            interactions.c.stage,
+            interactions.c.rating,
+            interactions.c.status,
+            interactions.c.conversation,
+        )
+        .where(
+            interactions.c.customer_pk == customer_pk,
+            interactions.c.occurred_at >= start,
+            interactions.c.occurred_at < end,
+        )
+        .order_by(interactions.c.occurred_at, interactions.c.pk)
+        .limit(MOST_IN_TIMELINE + 1)
+    ).all()
+    if len(rows) > MOST_IN_TIMELINE:
+        raise Invalid(
+            f"more than {MOST_IN_TIMELINE:,} interactions lie between from and to",
+            [{"index": None, "field": "from", "message": "choose a shorter time"}],
+        )
+    groups = defaultdict(list)
+    for row in rows:
+        groups[_start_of(row.occurred_at, bucket)].append(row)
+    entries, before = [], []
+    for begin, group in groups.items():
+        dated = [
+            Dated(row.pk, row.occurred_at, Conversation(**row.conversation), row.rating)
+            for row in group
+            if row.status == SCORED
+        ]
+        before += dated
+        at = group[-1].occurred_at
+        alone, ongoing = (customer_mood(some, at, half_life_days) for some in (dated, before))
+        entries.append(
+            {
+                "start": _iso(begin),
+                "mood": alone and _sentiment(alone.valence),
+                "ongoing": ongoing and _sentiment(ongoing.valence),
+                "interactions": [
+                    {
+                        "source": row.source,
+                        "id": row.id,
+                        "channel": row.channel,
+                        "occurred_at": _iso(row.occurred_at),
+                        "stage": row.stage,
+                        "rating": row.rating,
+                        "status": row.status,
+                        "sentiment": row.conversation and _sentiment(row.conversation["overall"]),
+                    }
+                    for row in group
+                ],
+            }
+        )
+    return {
+        "customer": _customers(connection, [customer_pk])[customer_pk],
+        "from": _iso(start),
+        "to": _iso(end),
+        "bucket": bucket,
+        "timeline": entries,
+    }
+
+
+def churn_signals(connection, min_risk, since, limit, cursor):
+    """Customers at risk, worst first: {"signals", "next_cursor" or None}. `since`: only those whose risk changed at or after it."""
+    found = (
+        select(customers.c.pk, customers.c.risk, customers.c.risk_changed_at, customers.c.mood)
+        .where(customers.c.risk > 0, customers.c.risk >= min_risk)
+        .order_by(customers.c.risk.desc(), customers.c.pk.desc())
+        .limit(limit + 1)
+    )
+    if since is not None:
+        found = found.where(customers.c.risk_changed_at >= since)
+    if cursor is not None:
+        risk, pk = _decode(cursor)
+        found = found.where(or_(customers.c.risk < risk, (customers.c.risk == risk) & (customers.c.pk < pk)))
+    rows = connection.execute(found).all()
+    page = rows[:limit]
+    owners = _customers(connection, [row.pk for row in page])
+    return {
+        "signals": [
+            {
+                "customer": owners[row.pk],
+                "risk": row.risk,
+                "reasons": row.mood["churn"]["reasons"],
+                "mood": {key: row.mood[key] for key in ("valence", "label", "trend", "confidence", "evidence")},
+                "last_interaction": row.mood["last_interaction"],
+                "changed_at": _iso(row.risk_changed_at),
+                "as_of": row.mood["as_of"],
+            }
+            for row in page
+        ],
+        "next_cursor": _encode(page[-1].risk, page[-1].pk) if len(rows) > limit else None,
+    }
+
+
+def _encode(risk, pk):
+    return base64.urlsafe_b64encode(f"{risk}.{pk}".encode()).decode().rstrip("=")
+
+
+def _decode(cursor):
+    try:
+        risk, pk = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(".")
+        risk, pk = int(risk), int(pk)
+        if 0 <= risk <= 100 and 0 <= pk < 2**31:
+            return risk, pk
+    except (ValueError, binascii.Error):
+        pass
+    raise Invalid(
+        "the cursor is not one of ours",
+        [{"index": None, "field": "cursor", "message": "send next_cursor as it was answered"}],
+    )
+
+
+def default_start(end):
+    """Where a timeline begins that is asked for without `from`."""
+    return end - timedelta(days=90)
+
+
+def now():
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Text units → readings: load, prepare / infer / read."""

@@ -1,0 +1,85 @@
+"""Settings: one frozen object, read from the environment (`MOODLINE_...`) once, at start."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.errors import BadSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "MOODLINE_"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, protected_namespaces=())
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    data_dir: Path = Field(ROOT / "data", description="folder of the embedded database")
+    database_url: str = Field("", description="PostgreSQL or SQLite URL; empty: SQLite in the data folder")
+    model_dir: Path = Field(ROOT / "models" / "sentiment", description="folder of the exported model")
+    model_threads: int = Field(0, ge=0, description="processor threads for the model; 0: as many as there are cores")
+    half_life_days: float = Field(14, gt=0, description="after so many days a conversation weighs half in the mood")
+    phone_region: str = Field(
+        "IL", min_length=2, max_length=2, description="country of phone numbers without a country code"
+    )
+    embedded_worker: bool = Field(
+        True, description="let `serve` score in the background too, beside any `moodline worker`"
+    )
+    worker_batch: int = Field(16, ge=1, le=500, description="interactions that a worker claims at once")
+    worker_poll_s: float = Field(0.5, gt=0, description="pause of an idle worker before it looks again, in seconds")
+    lease_s: float = Field(
+        120, ge=1, description="a claim not finished within so many seconds is taken over by another worker"
+    )
+    wait_s: float = Field(
+        30, gt=0, description="longest that `wait=true` waits for readings another process works on, in seconds"
+    )
+    mood_refresh_s: float = Field(
+        86_400, gt=0, description="a stored mood older than this is computed anew by an idle worker"
+    )
+    max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="largest request body accepted")
+    retry_after_s: int = Field(2, ge=1, description="Retry-After sent with a 503, in seconds")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value):
+        scheme, found, rest = value.partition("://")
+        if not value:
+            return value
+        if scheme in ("postgres", "postgresql", "postgresql+psycopg") and found:
+            return f"postgresql+psycopg://{rest}"
+        if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+            return value
+        raise ValueError("give postgresql://user:password@host/database or sqlite:///path/to/file.db")
+
+    @property
+    def url(self):
+        """The database's SQLAlchemy URL."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'moodline.db'}"
+
+
+def read_settings():
+    """The settings from the environment; raises BadSettings with one line a fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors()
+        ]
+        raise BadSettings("; ".join(lines)) from None
+
+
+def unknown_settings():
+    """One line for each `MOODLINE_...` variable that is no setting, with the nearest name that is."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    lines = []
+    for name in sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        lines.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return lines

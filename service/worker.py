@@ -1,0 +1,210 @@
+"""Claim, read, record: the only loop."""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import metrics
+from service.database import reading, transaction
+from service.ingest import Lease
+from service.mood import TurnMood, conversation_mood
+from service.record import record, refresh
+from service.sentiment.reading import CHURN_INTENT
+from service.tables import FAILED, PENDING, customers, interactions, turns
+
+MOST_ATTEMPTS = 5
+MOST_REFRESHED = 50
+LONGEST_PAUSE_S = 30
+
+log = logging.getLogger("moodline.worker")
+
+
+class Worker:
+    """Reads what waits in the database. `read` serves one caller now; `run` goes on until `stop`; `drain` until nothing waits."""
+
+    def __init__(self, engine, model, settings):
+        self._engine, self._model, self._settings = engine, model, settings
+        self._wake, self._stopped = threading.Event(), threading.Event()
+
+    def wake(self):
+        """Look for work now instead of at the next poll."""
+        self._wake.set()
+
+    def stop(self):
+        """Let `run` return after the batch in hand."""
+        self._stopped.set()
+        self._wake.set()
+
+    def run(self):
+        """Claim and read batches until stopped; a database that is away is waited for, with growing pauses."""
+        pause_s = self._settings.worker_poll_s
+        while not self._stopped.is_set():
+            try:
+                if self.step() or self._refresh_old():
+                    pause_s = self._settings.worker_poll_s
+                    continue
+                self._pause(self._settings.worker_poll_s)
+            except SQLAlchemyError as error:
+                log.warning("the database is away (%s); looking again in %.1f s", type(error).__name__, pause_s)
+                self._pause(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _pause(self, seconds):
+        self._wake.wait(seconds)
+        self._wake.clear()
+
+    def drain(self, advance=lambda count: None):
+        """Read batches until nothing claimable is left; calls `advance` with the size of each."""
+        while count := self.step():
+            advance(count)
+
+    def step(self):
+        """Claim one batch and read it; returns how many interactions were claimed."""
+        lease = Lease.taken(self._settings.lease_s)
+        claimed = self._claim(lease)
+        if claimed:
+            self._process(claimed, lease)
+        return len(claimed)
+
+    def read(self, pks, lease):
+        """Read interactions now and wait until all of them are read, by this process or by whoever holds them.
+
+        Those that `lease` holds are read at once; others are claimed if nobody has them. Returns after at most the
+        setting wait_s where another process holds some; those are then still pending.
+        """
+        self._process(pks, lease)
+        until = time.monotonic() + self._settings.wait_s
+        while waiting := self._pending(pks):
+            if time.monotonic() > until:
+                return
+            lease = Lease.taken(self._settings.lease_s)
+            claimed = self._claim(lease, waiting)
+            if claimed:
+                self._process(claimed, lease)
+            else:
+                time.sleep(0.05)
+
+    def _pending(self, pks):
+        with reading(self._engine) as connection:
+            return list(
+                connection.scalars(
+                    select(interactions.c.pk).where(interactions.c.pk.in_(pks), interactions.c.status == PENDING)
+                )
+            )
+
+    def _claim(self, lease, pks=None):
+        """Take a lease on waiting interactions that nobody holds: the oldest, or those among `pks`; returns their pks."""
+        now = datetime.now(UTC)
+        free = (interactions.c.status == PENDING) & or_(
+            interactions.c.lease_until.is_(None), interactions.c.lease_until < now
+        )
+        with reading(self._engine) as connection:  # cheap look first: an idle worker takes no write lock
+            if connection.execute(select(interactions.c.pk).where(free).limit(1)).first() is None:
+                return []
+        wanted = select(interactions.c.pk).where(free, interactions.c.attempts < MOST_ATTEMPTS)
+        wanted = (
+            wanted.where(interactions.c.pk.in_(pks))
+            if pks
+            else wanted.order_by(interactions.c.pk).limit(self._settings.worker_batch)
+        )
+        with transaction(self._engine) as connection:
+            connection.execute(
+                update(interactions).where(free, interactions.c.attempts >= MOST_ATTEMPTS).values(status=FAILED)
+            )
+            return list(
+                connection.scalars(
+                    update(interactions)
+                    .where(interactions.c.pk.in_(wanted.with_for_update(skip_locked=True)), free)
+                    .values(lease_token=lease.token, lease_until=lease.until, attempts=interactions.c.attempts + 1)
+                    .returning(interactions.c.pk)
+                )
+            )
+
+    def _process(self, pks, lease):
+        """Read the interactions that `lease` holds, and record them; those that the model fails on are given back for another attempt."""
+        try:
+            scored = self._score(pks, lease)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # whatever a text does to the model, the queue must go on
+            log.error("reading %d interactions failed (%s)", len(pks), type(error).__name__)
+            with transaction(self._engine) as connection:
+                connection.execute(
+                    update(interactions)
+                    .where(interactions.c.lease_token == lease.token)
+                    .values(lease_token=None, lease_until=None)
+                )
+            return
+        if not scored:
+            return
+        with transaction(self._engine) as connection:
+            stored = record(connection, lease.token, scored, datetime.now(UTC), self._settings.half_life_days)
+        metrics.READ.inc(stored)
+
+    def _score(self, pks, lease):
+        """{pk: ({position: reading as JSON}, Conversation)} of interactions."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                select(turns.c.interaction_pk, turns.c.position, turns.c.speaker, turns.c.text, interactions.c.channel)
+                .join(interactions, interactions.c.pk == turns.c.interaction_pk)
+                .where(interactions.c.pk.in_(pks), interactions.c.lease_token == lease.token)
+                .order_by(turns.c.interaction_pk, turns.c.position)
+            ).all()
+        spoken = [row for row in rows if row.speaker != "bot"]
+        with metrics.SECONDS.labels("model").time():
+            found = self._model.score([(row.text, row.channel) for row in spoken], on_batch=self._renewal(lease))
+        readings, customer_turns, agent_valences = defaultdict(dict), defaultdict(list), defaultdict(list)
+        for row, read in zip(spoken, found):
+            readings[row.interaction_pk][row.position] = read.as_json()
+            if row.speaker == "customer":
+                customer_turns[row.interaction_pk].append(
+                    TurnMood(row.position, row.text, read.probabilities, read.others.get(CHURN_INTENT))
+                )
+            else:
+                agent_valences[row.interaction_pk].append(read.valence)
+        return {
+            pk: (readings[pk], conversation_mood(customer_turns[pk], agent_valences[pk]))
+            for pk in {row.interaction_pk for row in rows}
+        }
+
+    def _renewal(self, lease):
+        """A function that lengthens the lease when a third of it has passed: one call may hold hours of speech."""
+        renewed = time.monotonic()
+
+        def renew():
+            nonlocal renewed
+            if time.monotonic() - renewed > self._settings.lease_s / 3:
+                renewed = time.monotonic()
+                until = datetime.now(UTC) + timedelta(seconds=self._settings.lease_s)
+                with transaction(self._engine) as connection:
+                    connection.execute(
+                        update(interactions).where(interactions.c.lease_token == lease.token).values(lease_until=until)
+                    )
+
+        return renew
+
+    def _refresh_old(self):
+        """Compute stored moods anew that are older than the setting mood_refresh_s: the risk fades with time. Returns how many."""
+        now = datetime.now(UTC)
+        old = (
+            select(customers.c.pk)
+            .where(customers.c.mood_at < now - timedelta(seconds=self._settings.mood_refresh_s))
+            .order_by(customers.c.mood_at)
+            .limit(MOST_REFRESHED)
+        )
+        with reading(self._engine) as connection:
+            pks = list(connection.scalars(old))
+        if pks:
+            with transaction(self._engine) as connection:
+                refresh(connection, pks, now, self._settings.half_life_days)
+        return len(pks)
+
+
+def waiting(connection):
+    """How many interactions wait to be read."""
+    return connection.scalar(select(func.count()).select_from(interactions).where(interactions.c.status == PENDING))

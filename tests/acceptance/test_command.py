@@ -1,0 +1,92 @@
+"""The `moodline` command."""
+
+import csv
+import json
+
+from tests.acceptance.conftest import Server, moodline
+
+
+def test_score_keeps_the_fields_and_adds_the_reading(tmp_path):
+    file = tmp_path / "rows.jsonl"
+    rows = [{"text": "השירות היה נורא", "channel": "chat", "n": 1}, {"text": "תודה רבה, שירות מעולה!", "n": 2}]
+    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    done = moodline("score", file)
+    scored = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [one["sentiment"]["label"] for one in scored] == ["negative", "positive"]
+    assert [{name: one[name] for name in row} for one, row in zip(scored, rows, strict=True)] == rows
+
+
+def test_score_reads_plain_lines_from_standard_input():
+    done = moodline("score", "-", stdin="\ufeffהשירות היה נורא\n\nthe service was great, thank you\n")
+    assert [json.loads(line)["sentiment"]["label"] for line in done.stdout.splitlines()] == ["negative", "positive"]
+
+
+def test_score_tells_which_line_is_bad(tmp_path):
+    done = moodline("score", "-", stdin='{"text": "שלום"}\n{"txt": "שלום"}\n')
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "line 2" in done.stderr
+    assert "no-such-file" in moodline("score", "no-such-file").stderr
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path):
+    made = moodline("keys", "create", "desk", "--scopes", "ingest,read,admin", data_dir=tmp_path)
+    key = made.stdout.splitlines()[-1]
+    assert key.startswith("mk_")
+    server = Server(tmp_path, key=key, data_dir=tmp_path)
+    assert "mk_" not in server.printed
+    assert server.client.get("/v1/churn-signals").status_code == 200
+    listed = moodline("keys", "list", data_dir=tmp_path).stdout
+    assert "desk" in listed and key not in listed
+    assert moodline("keys", "create", "desk", data_dir=tmp_path).returncode == 1
+    assert moodline("keys", "create", "other", "--scopes", "root", data_dir=tmp_path).returncode == 1
+    assert moodline("keys", "revoke", "desk", data_dir=tmp_path).returncode == 0
+    assert moodline("keys", "revoke", "desk", data_dir=tmp_path).returncode == 1
+    assert server.client.get("/v1/churn-signals").status_code == 401
+    server.stop()
+
+
+def test_import_can_be_repeated_and_tells_the_refused_lines(tmp_path):
+    file = tmp_path / "past.csv"
+    with open(file, "w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", "customer_id", "occurred_at", "text"])
+        for number in range(30):
+            writer.writerow([number, "dana", "2026-10-01T10:00:00+03:00", "השירות היה נורא"])
+        writer.writerow([98, "dana", "yesterday", "שלום"])
+        writer.writerow([99, "", "2026-10-01T10:00:00+03:00", "שלום"])
+    first, second = (
+        moodline("import", file, "--source", "old", "--channel", "chat", data_dir=tmp_path) for _ in range(2)
+    )
+    assert "30 stored, 0 there already, 2 refused" in first.stdout
+    assert "0 stored, 30 there already, 2 refused" in second.stdout
+    assert "line 32: occurred_at" in first.stderr and "line 33: customer" in first.stderr
+    assert first.returncode == 1
+    shown = moodline("mood", "dana", data_dir=tmp_path)
+    assert "negative" in shown.stdout and "from 30 interactions" in shown.stdout
+    assert "nobody has heard of" in moodline("mood", "avi", data_dir=tmp_path).stderr
+
+
+def test_the_demo_gives_every_endpoint_something_to_show(tmp_path):
+    done = moodline("demo", data_dir=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "190 stored" in done.stdout
+    server = Server(tmp_path, data_dir=tmp_path)
+    signals = server.client.get("/v1/churn-signals", params={"limit": 500}).json()["signals"]
+    at_risk = {one["customer"]["id"] for one in signals}
+    assert {"avi-malka", "nadia-mansour", "david-okafor"} <= at_risk
+    assert not {"dana-levi", "layla-khoury", "tomer-golan", "emily-harris"} & at_risk
+    assert len(server.client.get("/v1/customers/avi-malka/timeline").json()["timeline"]) >= 3
+    assert server.client.get("/v1/interactions/chat-desk/demo-0001").json()["turns"]
+    server.stop()
+
+
+def test_migrate_tells_what_it_did(database_url):
+    assert "migrated from nothing" in moodline("migrate", database_url=database_url).stdout
+    assert "is at" in moodline("migrate", database_url=database_url).stdout
+
+
+def test_every_command_has_help():
+    for command in ("serve", "worker", "migrate", "keys", "score", "import", "mood", "demo"):
+        done = moodline(command, "--help")
+        assert done.returncode == 0 and len(done.stdout) > 100

@@ -1,0 +1,45 @@
+"""The whole application over a real database, with a stand-in for the model alone."""
+
+from dataclasses import dataclass
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service import auth
+from service.api.common import Parts
+from service.app import create_app
+from service.database import migrate, open_engine, transaction
+from service.settings import Settings
+from service.worker import Worker
+from tests.standin import StandInModel
+
+
+@dataclass(frozen=True)
+class House:
+    client: TestClient
+    parts: Parts
+    model: StandInModel
+
+    def key(self, *scopes):
+        """Headers with a new key of these scopes."""
+        with transaction(self.parts.engine) as connection:
+            return {"Authorization": f"Bearer {auth.create(connection, '-'.join(scopes) or 'none', scopes)}"}
+
+
+def open_house(url, **settings):
+    settings = Settings(database_url=url, embedded_worker=False, wait_s=2, **settings)
+    engine, model = open_engine(settings.url), StandInModel()
+    migrate(engine)
+    parts = Parts(settings, engine, model, Worker(engine, model, settings))
+    client = TestClient(create_app(parts), raise_server_exceptions=True)
+    with transaction(engine) as connection:
+        client.headers["Authorization"] = f"Bearer {auth.create_first(connection)}"
+    return House(client, parts, model)
+
+
+@pytest.fixture
+def house(database_url):
+    """The service on an empty database; its client has a key with all scopes, its worker runs only when a test says so."""
+    opened = open_house(database_url)
+    yield opened
+    opened.parts.engine.dispose()
