@@ -99,7 +99,9 @@ def _fall(mood, known):
 
 def _ending(known):
     last = known[-1].conversation
-    return Reason("bad_ending", BAD_ENDING_POINTS, (_lowest(known[-1]),)) if last.last_third < BAD_ENDING else None
+    if last.last_third >= BAD_ENDING:
+        return None
+    return Reason("bad_ending", BAD_ENDING_POINTS, ((known[-1].key, last.last_low_turn),))
 
 
 def _repeated(known, at):

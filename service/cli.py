@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import auth, log, query, terminal
 from service.channels.export import read_rows
-from service.channels.native import InteractionIn, to_interaction
+from service.channels.native import IdentityIn, InteractionIn, to_identity, to_interaction
 from service.database import migrate, open_engine, reading, transaction
 from service.errors import MoodlineError, NotFound, StartError, faults_of
 from service.ingest import accept
@@ -115,7 +115,8 @@ def _listen(host, port):
     import socket
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named as TCP, or asyncio leaves Nagle's delay on: 40 ms in every answer.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -357,14 +358,15 @@ def _drain(settings):
 
 
 @app.command()
-def mood(customer: Annotated[str, typer.Argument(help="the customer's id")]):
+def mood(customer: Annotated[str, typer.Argument(help="the customer's id, or KIND:VALUE of an identity")]):
     """Show a customer's mood now, why, and the churn risk.
 
-    [dim]Example:[/]  moodline mood dana-levi
+    [dim]Examples:[/]  moodline mood dana-levi    moodline mood phone:050-555-0101
     """
-    with reading(_database(_settings())) as connection:
+    settings = _settings()
+    with reading(_database(settings)) as connection:
         try:
-            answer = query.mood(connection, query.find_customer(connection, customer))
+            answer = query.mood(connection, _find(connection, customer, settings))
         except NotFound:
             raise MoodlineError(f"nobody has heard of a customer {customer}") from None
     now = answer["mood"]
@@ -388,25 +390,32 @@ def mood(customer: Annotated[str, typer.Argument(help="the customer's id")]):
     risk = now["churn"]
     out.print(f"churn risk [bold]{risk['risk']}[/] of 100" + ("" if risk["reasons"] else ": no reason found"))
     if risk["reasons"]:
-        _table(
-            "",
-            [
-                (
-                    str(one["points"]),
-                    one["text"]["en"],
-                    (one["evidence"][0].get("text") or "") if one["evidence"] else "",
-                )
-                for one in risk["reasons"]
-            ],
-            ("points", "reason", "evidence"),
-        )
+        rows = [(str(one["points"]), one["text"]["en"], _evidence(one)) for one in risk["reasons"]]
+        _table("", rows, ("points", "reason", "evidence"))
+
+
+def _find(connection, customer, settings):
+    try:
+        return query.find_customer(connection, customer)
+    except NotFound:
+        kind, _, value = customer.partition(":")
+        given = IdentityIn.model_construct(kind=kind, value=value)
+        return query.find_identity(connection, to_identity(given, settings.phone_region))
+
+
+def _evidence(reason):
+    first = reason["evidence"][0]
+    return first.get("text") or "{kind} {value:g}".format(**first["rating"])
 
 
 def _table(title, rows, columns):
+    """Print a table whose last column is what somebody said."""
     table = Table(*columns[:-1], title=title or None, title_justify="left")
-    table.add_column(columns[-1], justify="right" if rows and terminal.is_right_to_left(rows[0][-1]) else "left")
+    justify = "right" if rows and terminal.is_right_to_left(rows[0][-1]) else "left"
+    table.add_column(columns[-1], justify=justify, no_wrap=True)
+    width = max(24, out.width - 46)
     for row in rows:
-        table.add_row(*row[:-1], terminal.shown(terminal.shortened(row[-1])))
+        table.add_row(*row[:-1], terminal.shown(row[-1], width))
     out.print(table)
 
 
@@ -430,20 +439,17 @@ def demo():
     _drain(settings)
     with reading(_database(settings)) as connection:
         worst = query.churn_signals(connection, 0, None, 5, None)["signals"]
-    _table(
-        "at risk",
-        [
-            (
-                terminal.shown(one["customer"]["id"] or one["customer"]["identities"][0]["value"]),
-                str(one["risk"]),
-                one["reasons"][0]["text"]["en"],
-                one["reasons"][0]["evidence"][0].get("text") or "",
-            )
-            for one in worst
-        ],
-        ("customer", "risk", "first reason", "evidence"),
-    )
-    out.print("now try: moodline mood " + (worst[0]["customer"]["id"] if worst else "dana-levi"))
+    rows = [
+        (_name(one["customer"]), str(one["risk"]), one["reasons"][0]["text"]["en"], _evidence(one["reasons"][0]))
+        for one in worst
+    ]
+    _table("at risk", rows, ("customer", "risk", "first reason", "evidence"))
+    out.print(f"now try: moodline mood {_name(worst[0]['customer'])}")
+
+
+def _name(customer):
+    """The customer's id, or kind:value of one known by an identity only; so `moodline mood` takes it."""
+    return customer["id"] or "{kind}:{value}".format(**customer["identities"][0])
 
 
 if __name__ == "__main__":

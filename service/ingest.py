@@ -1,7 +1,7 @@
 """Interactions → rows: stored once, durable before it answers, kept under their customer or identity."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, tuple_, update
@@ -9,7 +9,7 @@ from sqlalchemy import delete, select, tuple_, update
 from service.database import insert_new
 from service.errors import Conflict
 from service.interaction import Identity
-from service.record import refresh
+from service.record import add_evidence, refresh
 from service.tables import PENDING, customers, identities, interactions, turns
 
 
@@ -40,15 +40,37 @@ def accept(connection, sent, lease=None):
     An interaction whose source and id are there already, or stood earlier in the batch, is left as it is. With a Lease the
     new rows are the caller's own to score.
     """
-    now = datetime.now(UTC)
-    owners = {
-        **_owners_by_id(connection, {one.customer_id for one in sent if one.customer_id is not None}, now),
-        **_owners_by_identity(connection, {one.identity for one in sent if one.identity is not None}, now),
-    }
     first = {}
     for one in sent:
-        first.setdefault((one.source, one.id), one)
+        first.setdefault(_key(one), one)
+    known = _find(connection, first)
     # Sorted, so that two senders of the same batch wait for each other instead of locking each other out.
+    new = _insert(connection, [first[key] for key in sorted(first.keys() - known.keys())], lease)
+    known |= _find(connection, first.keys() - known.keys() - new.keys())  # what somebody else stored meanwhile
+    pks = known | new
+    return [Accepted(pks[_key(one)], _key(one) in new and first[_key(one)] is one) for one in sent]
+
+
+def _key(one):
+    return one.source, one.id
+
+
+def _find(connection, keys):
+    """{(source, id): pk} of those interactions among `keys` that are stored."""
+    if not keys:
+        return {}
+    found = select(interactions.c.pk, interactions.c.source, interactions.c.id)
+    rows = connection.execute(found.where(tuple_(interactions.c.source, interactions.c.id).in_(list(keys))))
+    return {_key(row): row.pk for row in rows}
+
+
+def _insert(connection, fresh, lease):
+    """Store interactions, their turns and their customers; returns {(source, id): pk} of those that were not there yet."""
+    now = datetime.now(UTC)
+    owners = {
+        **_owners_by_id(connection, {one.customer_id for one in fresh if one.customer_id is not None}, now),
+        **_owners_by_identity(connection, {one.identity for one in fresh if one.identity is not None}, now),
+    }
     rows = [
         {
             "source": one.source,
@@ -65,56 +87,19 @@ def accept(connection, sent, lease=None):
             "lease_token": lease and lease.token,
             "lease_until": lease and lease.until,
         }
-        for _, one in sorted(first.items())
+        for one in fresh
     ]
-    new = {
-        (row.source, row.id): row.pk
-        for row in insert_new(
-            connection,
-            interactions,
-            rows,
-            ["source", "id"],
-            [interactions.c.pk, interactions.c.source, interactions.c.id],
-        )
-    }
-    if new:
-        connection.execute(
-            turns.insert(),
-            [
-                {
-                    "interaction_pk": new[key],
-                    "position": position,
-                    "speaker": turn.speaker,
-                    "text": turn.text,
-                    "start_s": turn.start_s,
-                    "end_s": turn.end_s,
-                }
-                for key in new
-                for position, turn in enumerate(first[key].turns)
-            ],
-        )
-    old = [key for key in first if key not in new]
-    there = (
-        {
-            (row.source, row.id): row.pk
-            for row in connection.execute(
-                select(interactions.c.pk, interactions.c.source, interactions.c.id).where(
-                    tuple_(interactions.c.source, interactions.c.id).in_(old)
-                )
-            )
-        }
-        if old
-        else {}
-    )
-    answers = []
-    for one in sent:
-        key = (one.source, one.id)
-        answers.append(
-            Accepted(new[key], True)
-            if key in new and first[key] is one
-            else Accepted(new.get(key) or there[key], False)
-        )
-    return answers
+    columns = [interactions.c.pk, interactions.c.source, interactions.c.id]
+    new = {_key(row): row.pk for row in insert_new(connection, interactions, rows, ["source", "id"], columns)}
+    spoken = [
+        {"interaction_pk": new[_key(one)], "position": position} | asdict(turn)
+        for one in fresh
+        if _key(one) in new
+        for position, turn in enumerate(one.turns)
+    ]
+    if spoken:
+        connection.execute(turns.insert(), spoken)
+    return new
 
 
 def _owners_by_id(connection, ids, now):
@@ -188,7 +173,12 @@ def join(connection, customer_id, joined, half_life_days):
             update(interactions).where(interactions.c.customer_pk == owner).values(customer_pk=target)
         ).rowcount
         connection.execute(update(identities).where(identities.c.customer_pk == owner).values(customer_pk=target))
-        connection.execute(delete(customers).where(customers.c.pk == owner))
+        gone = connection.execute(
+            delete(customers)
+            .where(customers.c.pk == owner)
+            .returning(customers.c.read_interactions, customers.c.read_turns)
+        ).one()
+        add_evidence(connection, target, *gone)
     if moved:
         refresh(connection, [target], now, half_life_days)
     return moved

@@ -31,8 +31,8 @@ class TurnMood:
 class Conversation:
     """The mood of one interaction. Valences are in [-1, 1] or None where there is nothing; weight is in [0, 1].
 
-    shift is last_third - first_third; lowest_turn and the two lists of turns hold positions in the interaction, `reasons`
-    those that weighed most, first the heaviest; agent is the mean valence of the agent's turns, kept apart.
+    shift is last_third - first_third; lowest_turn, last_low_turn (the lowest of the last third), churn_turn and reasons (those
+    that weighed most, the heaviest first) hold positions in the interaction; agent is the mean valence of the agent's turns, kept apart.
     """
 
     overall: float | None
@@ -41,6 +41,7 @@ class Conversation:
     last_third: float | None = None
     shift: float | None = None
     lowest_turn: int | None = None
+    last_low_turn: int | None = None
     reasons: tuple[int, ...] = ()
     churn_intent: float | None = None
     churn_turn: int | None = None
@@ -75,8 +76,6 @@ class Mood:
     label: str
     trend: Trend
     confidence: float
-    conversations: int
-    turns: int
     last_at: datetime
     reasons: tuple[tuple[int, int], ...]
 
@@ -119,6 +118,7 @@ def conversation_mood(turns, agent_valences=()):
         last_third=last,
         shift=last - first,
         lowest_turn=min(turns, key=lambda turn: turn.valence).position,
+        last_low_turn=min(turns[-third:], key=lambda turn: turn.valence).position,
         reasons=tuple(turns[i].position for i in heaviest),
         churn_intent=leaving and leaving.churn_intent,
         churn_turn=leaving and leaving.position,
@@ -162,8 +162,6 @@ def customer_mood(conversations, at, half_life_days):
         label=label_of(valence),
         trend=_trend(known, last),
         confidence=now / (1 + now),
-        conversations=len(known),
-        turns=sum(c.conversation.turns for c in known),
         last_at=last,
         reasons=tuple(reasons[:MOST_REASONS]),
     )

@@ -9,14 +9,11 @@ from sqlalchemy import func, or_, select
 
 from service.errors import Invalid, NotFound
 from service.mood import Conversation, Dated, customer_mood, label_of
+from service.record import iso
 from service.tables import PENDING, SCORED, customers, identities, interactions, turns
 
 BUCKETS = ("hour", "day", "week", "month")
 MOST_IN_TIMELINE = 5_000
-
-
-def _iso(at):
-    return at.astimezone(UTC).isoformat()
 
 
 def _sentiment(valence):
@@ -72,8 +69,8 @@ def _told(row, owner):
         "status": row.status,
         "channel": row.channel,
         "customer": owner,
-        "occurred_at": _iso(row.occurred_at),
-        "received_at": _iso(row.received_at),
+        "occurred_at": iso(row.occurred_at),
+        "received_at": iso(row.received_at),
         "stage": row.stage,
         "agent": row.agent,
         "rating": row.rating,
@@ -217,7 +214,7 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
         alone, ongoing = (customer_mood(some, at, half_life_days) for some in (dated, before))
         entries.append(
             {
-                "start": _iso(begin),
+                "start": iso(begin),
                 "mood": alone and _sentiment(alone.valence),
                 "ongoing": ongoing and _sentiment(ongoing.valence),
                 "interactions": [
@@ -225,7 +222,7 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
                         "source": row.source,
                         "id": row.id,
                         "channel": row.channel,
-                        "occurred_at": _iso(row.occurred_at),
+                        "occurred_at": iso(row.occurred_at),
                         "stage": row.stage,
                         "rating": row.rating,
                         "status": row.status,
@@ -237,8 +234,8 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
         )
     return {
         "customer": _customers(connection, [customer_pk])[customer_pk],
-        "from": _iso(start),
-        "to": _iso(end),
+        "from": iso(start),
+        "to": iso(end),
         "bucket": bucket,
         "timeline": entries,
     }
@@ -268,7 +265,7 @@ def churn_signals(connection, min_risk, since, limit, cursor):
                 "reasons": row.mood["churn"]["reasons"],
                 "mood": {key: row.mood[key] for key in ("valence", "label", "trend", "confidence", "evidence")},
                 "last_interaction": row.mood["last_interaction"],
-                "changed_at": _iso(row.risk_changed_at),
+                "changed_at": iso(row.risk_changed_at),
                 "as_of": row.mood["as_of"],
             }
             for row in page

@@ -1,5 +1,6 @@
 """Readings → rows, and the customer's mood and risk computed anew from them."""
 
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from datetime import UTC
 
@@ -19,7 +20,7 @@ def record(connection, token, scored, at, half_life_days):
     `scored` maps an interaction's pk to ({position: reading as JSON}, Conversation). Interactions that the lease `token` no
     longer holds are left out: somebody else has read them, and nothing is counted twice.
     """
-    held, owners = [], set()
+    held, heard = [], defaultdict(Counter)
     for pk in sorted(scored):
         owner = connection.execute(
             update(interactions)
@@ -29,7 +30,8 @@ def record(connection, token, scored, at, half_life_days):
         ).scalar()
         if owner is not None:
             held.append(pk)
-            owners.add(owner)
+            spoken = scored[pk][1].turns
+            heard[owner] += Counter(interactions=int(spoken > 0), turns=spoken)
     rows = [
         {"of": pk, "at": position, "reading": reading} for pk in held for position, reading in scored[pk][0].items()
     ]
@@ -40,17 +42,33 @@ def record(connection, token, scored, at, half_life_days):
             .values(reading=bindparam("reading")),
             rows,
         )
-    refresh(connection, owners, at, half_life_days)
+    for owner in sorted(heard):
+        add_evidence(connection, owner, heard[owner]["interactions"], heard[owner]["turns"])
+    refresh(connection, heard, at, half_life_days)
     return len(held)
+
+
+def add_evidence(connection, customer_pk, read_interactions, read_turns):
+    """Count what was read of a customer; counting it anew each time would cost more the longer the history."""
+    connection.execute(
+        update(customers)
+        .where(customers.c.pk == customer_pk)
+        .values(
+            read_interactions=customers.c.read_interactions + read_interactions,
+            read_turns=customers.c.read_turns + read_turns,
+        )
+    )
 
 
 def refresh(connection, customer_pks, at, half_life_days):
     """Compute the moods and risks of customers anew from their latest conversations, as of `at`."""
     for pk in sorted(customer_pks):
         # Locked before its conversations are read: two that record at once would each miss the other's.
-        risk = connection.execute(
-            select(customers.c.risk).where(customers.c.pk == pk).with_for_update(key_share=True)
-        ).scalar()
+        stored = connection.execute(
+            select(customers.c.risk, customers.c.read_interactions, customers.c.read_turns)
+            .where(customers.c.pk == pk)
+            .with_for_update(key_share=True)
+        ).one()
         rows = connection.execute(
             select(
                 interactions.c.pk,
@@ -68,14 +86,15 @@ def refresh(connection, customer_pks, at, half_life_days):
         dated = [Dated(row.pk, row.occurred_at, Conversation(**row.conversation), row.rating) for row in rows]
         mood = customer_mood(dated, at, half_life_days)
         risks = churn.assess(mood, dated, at)
-        shaped = mood and _shape(connection, mood, risks, {row.pk: row for row in rows}, at)
+        evidence = {"interactions": stored.read_interactions, "turns": stored.read_turns}
+        shaped = mood and _shape(connection, mood, risks, evidence, {row.pk: row for row in rows}, at)
         values = {"mood": shaped, "risk": risks.risk, "mood_at": at}
-        if risks.risk != risk:
+        if risks.risk != stored.risk:
             values["risk_changed_at"] = at
         connection.execute(update(customers).where(customers.c.pk == pk).values(**values))
 
 
-def _shape(connection, mood, risks, rows, at):
+def _shape(connection, mood, risks, evidence, rows, at):
     """The mood as the API answers it, the turns that it rests on told with their text."""
     wanted = {*mood.reasons, *(place for reason in risks.reasons for place in reason.evidence)}
     spoken = {
@@ -91,7 +110,7 @@ def _shape(connection, mood, risks, rows, at):
 
     def told(place):
         row, turn = rows[place[0]], spoken.get(place)
-        answer = {"source": row.source, "id": row.id, "channel": row.channel, "occurred_at": _iso(row.occurred_at)}
+        answer = {"source": row.source, "id": row.id, "channel": row.channel, "occurred_at": iso(row.occurred_at)}
         if turn is None:
             return answer | {"rating": row.rating}
         return answer | {
@@ -111,12 +130,12 @@ def _shape(connection, mood, risks, rows, at):
             "uncertainty": _rounded(mood.trend.uncertainty),
         },
         "confidence": round(mood.confidence, 4),
-        "evidence": {"interactions": mood.conversations, "turns": mood.turns},
+        "evidence": evidence,
         "last_interaction": {
             "source": last.source,
             "id": last.id,
             "channel": last.channel,
-            "occurred_at": _iso(last.occurred_at),
+            "occurred_at": iso(last.occurred_at),
         },
         "reasons": [told(place) for place in mood.reasons],
         "churn": {
@@ -131,7 +150,7 @@ def _shape(connection, mood, risks, rows, at):
                 for reason in risks.reasons
             ],
         },
-        "as_of": _iso(at),
+        "as_of": iso(at),
     }
 
 
@@ -139,5 +158,6 @@ def _rounded(value):
     return None if value is None else round(value, 4)
 
 
-def _iso(at):
+def iso(at):
+    """How answers write a time: ISO 8601, in UTC."""
     return at.astimezone(UTC).isoformat()

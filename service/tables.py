@@ -52,13 +52,15 @@ class UtcDateTime(TypeDecorator):
 
 
 # external_id is the company's own id; a customer without one is known by an identity only.
-# mood and churn are what mood.py and churn.py last computed; risk repeats churn's, for the index.
+# mood is what mood.py and churn.py last computed; risk repeats its risk, for the index; read_… count what was ever read.
 customers = Table(
     "customers",
     metadata,
     Column("pk", Integer, primary_key=True),
     Column("external_id", String(200), unique=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("read_interactions", Integer, nullable=False, server_default="0"),
+    Column("read_turns", Integer, nullable=False, server_default="0"),
     Column("mood", JSON(none_as_null=True)),
     Column("risk", Integer, nullable=False, server_default="0"),
     Column("risk_changed_at", UtcDateTime),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import unicodedata
 
 from bidi import get_display
@@ -23,15 +24,17 @@ def _reorders():
     )
 
 
-def shown(text):
-    """`text` on one line, in the order in which its letters must stand on this screen; unchanged where nobody looks on."""
-    line = " ".join(text.split())
-    return line if not sys.stdout.isatty() or _reorders() else get_display(line)
+def shown(text, width=None, most=160):
+    """`text` in the order in which its letters must stand on this screen, in lines of `width` letters.
 
-
-def shortened(text, most=70):
+    The lines are cut first and turned round one by one: cut afterwards, the end of a Hebrew sentence would stand above its beginning.
+    """
     line = " ".join(text.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    line = line if len(line) <= most else line[: most - 1] + "…"
+    turned = sys.stdout.isatty() and not _reorders()
+    return "\n".join(
+        get_display(part) if turned else part for part in (textwrap.wrap(line, width) if width else [line])
+    )
 
 
 def is_right_to_left(text):

@@ -41,7 +41,7 @@ class Worker:
         self._wake.set()
 
     def run(self):
-        """Claim and read batches until stopped; a database that is away is waited for, with growing pauses."""
+        """Claim and read batches until stopped; after an error, a database that is away say, it goes on with growing pauses."""
         pause_s = self._settings.worker_poll_s
         while not self._stopped.is_set():
             try:
@@ -49,8 +49,10 @@ class Worker:
                     pause_s = self._settings.worker_poll_s
                     continue
                 self._pause(self._settings.worker_poll_s)
-            except SQLAlchemyError as error:
-                log.warning("the database is away (%s); looking again in %.1f s", type(error).__name__, pause_s)
+            except (
+                Exception
+            ) as error:  # the loop outlives everything; what was claimed is claimed again when the lease is over
+                log.warning("the queue can't be worked on (%s); looking again in %.1f s", type(error).__name__, pause_s)
                 self._pause(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 

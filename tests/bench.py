@@ -91,7 +91,7 @@ def main():
     table = Table("what", "rate", "p50", "p99", title="moodline on this machine")
     bench_model(table)
     bench_http(table)
-    Console().print(table)
+    Console(width=130).print(table)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ def upgrade():
         sa.Column("pk", sa.Integer(), nullable=False),
         sa.Column("external_id", sa.String(length=200), nullable=True),
         sa.Column("created_at", at, nullable=False),
+        sa.Column("read_interactions", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("read_turns", sa.Integer(), server_default="0", nullable=False),
         sa.Column("mood", sa.JSON(), nullable=True),
         sa.Column("risk", sa.Integer(), server_default="0", nullable=False),
         sa.Column("risk_changed_at", at, nullable=True),

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from service import query
 from service.api.answers import CustomerMood, JoinedMood, Timeline
@@ -18,7 +18,16 @@ router = APIRouter(tags=["customers"])
 
 
 class IdentitiesIn(Strict):
+    """An array of identities, or a single one, is taken as well."""
+
     identities: Annotated[list[IdentityIn], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrap(cls, given):
+        if isinstance(given, dict) and "kind" in given:
+            given = [given]
+        return {"identities": given} if isinstance(given, list) else given
 
 
 @router.get(

@@ -22,7 +22,9 @@ MANIFEST = "manifest.json"
 WINDOW_TOKENS = (
     160  # longer texts are read in windows: training saw none longer than 96, and attention grows with the square
 )
-BATCH_TOKENS = 4_096  # padded tokens of one forward pass
+BATCH_TOKENS = (
+    1_024  # padded tokens of one forward pass: somebody who waits for one text waits for one pass of another at most
+)
 
 
 def verify(folder):

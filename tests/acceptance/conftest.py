@@ -93,9 +93,8 @@ class Server:
 def server(request, tmp_path_factory):
     """One service for a module's tests, once on each database."""
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        where = {"data_dir": folder}
-    else:
+    where = {"data_dir": folder}
+    if request.param == "postgresql":
         where = {"database_url": new_postgres_url(request.getfixturevalue("postgres"))}
     with Server(folder, **where) as running:
         yield running

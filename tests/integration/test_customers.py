@@ -45,6 +45,12 @@ def test_feedback_of_an_unknown_identity_moves_when_it_is_joined(house):
     assert all(one["customer"]["id"] == "dana" for one in signals)
 
 
+@pytest.mark.parametrize("body", [PHONE["identity"], [PHONE["identity"]]], ids=["one", "array"])
+def test_identities_may_come_without_their_wrapping(house, body):
+    answer = house.client.put("/v1/customers/dana/identities", json=body)
+    assert answer.json()["customer"]["identities"] == [{"kind": "phone", "value": "+972505550101"}]
+
+
 def test_joining_again_changes_nothing(house):
     post(house, sent("1", NEGATIVE, PHONE))
     assert [join(house, "dana", PHONE["identity"]).json()["moved"] for _ in range(2)] == [1, 0]

@@ -37,6 +37,12 @@ def test_the_same_source_and_id_is_stored_once_and_answered_with_what_is_there(h
     assert house.model.texts_read == 1
 
 
+def test_a_repeated_interaction_makes_no_other_customer(house):
+    post(house, sent())
+    assert post(house, sent(customer="avi")).json()["customer"]["id"] == "dana"
+    assert house.client.get("/v1/customers/avi/mood").status_code == 404
+
+
 def test_the_same_id_of_another_source_is_another_interaction(house):
     assert post(house, sent()).status_code == 201
     assert post(house, sent() | {"source": "other"}).status_code == 201

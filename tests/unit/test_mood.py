@@ -138,6 +138,13 @@ def test_each_reason_is_found():
     assert {reason.code for reason in risk_of(*history).reasons} == set(churn.SENTENCES)
 
 
+def test_a_bad_ending_shows_the_turn_that_ended_it():
+    [ending] = [
+        reason for reason in risk_of(dated(spoken(BAD, PLAIN, PLAIN, BAD), 1)).reasons if reason.code == "bad_ending"
+    ]
+    assert ending.evidence == ((1, 3),)
+
+
 def test_an_old_threat_fades():
     threat = dated(spoken(PLAIN, churn_intents=[0.95]), 1)
     mood = customer_mood([threat], at(1), 14)
