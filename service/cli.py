@@ -138,7 +138,7 @@ def _banner(url, key, model):
         out.print("API key, shown only this once:")
         out.print(key, style="bold green", soft_wrap=True)
     else:
-        out.print("API key: it was shown at the first start; `moodline keys create NAME` makes another")
+        out.print("API key: it was shown at the first start; `moodline keys create NAME` makes another", soft_wrap=True)
     out.print("try it:")
     body = json.dumps({"texts": ["השירות היה מצוין, תודה רבה!"]}, ensure_ascii=False)
     out.print(

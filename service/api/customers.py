@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from service import query
 from service.api.answers import CustomerMood, JoinedMood, Timeline
 from service.api.common import Parts, answers, parts, requires
-from service.channels.native import IdentityIn, Name, Strict, to_identity
+from service.channels.native import AskedTime, IdentityIn, IdentityValue, Kind, Name, Strict, to_identity
 from service.database import reading, transaction
 from service.errors import Invalid
 from service.ingest import join
@@ -36,7 +36,7 @@ class IdentitiesIn(Strict):
     summary="A customer's mood now, why, and the churn risk",
     responses=answers(CustomerMood, 401, 403, 404, 503),
 )
-def get_mood(id: str, service: Parts = Depends(parts)):
+def get_mood(id: Name, service: Parts = Depends(parts)):
     """`mood` is null for a customer without feedback. 404 for one nobody has heard of."""
     with reading(service.engine) as connection:
         return JSONResponse(query.mood(connection, query.find_customer(connection, id)))
@@ -48,7 +48,7 @@ def get_mood(id: str, service: Parts = Depends(parts)):
     summary="The same, by a phone, e-mail or handle",
     responses=answers(CustomerMood, 401, 403, 404, 503),
 )
-def get_mood_of_identity(kind: str, value: str, service: Parts = Depends(parts)):
+def get_mood_of_identity(kind: Kind, value: IdentityValue, service: Parts = Depends(parts)):
     identity = to_identity(IdentityIn.model_construct(kind=kind, value=value), service.settings.phone_region)
     with reading(service.engine) as connection:
         return JSONResponse(query.mood(connection, query.find_identity(connection, identity)))
@@ -61,12 +61,12 @@ def get_mood_of_identity(kind: str, value: str, service: Parts = Depends(parts))
     responses=answers(Timeline, 401, 403, 404, 422, 503),
 )
 def get_timeline(
-    id: str,
+    id: Name,
     start: Annotated[
-        AwareDatetime | None, Query(alias="from", description="ISO 8601 with a zone; default: 90 days before `to`")
+        AskedTime | None, Query(alias="from", description="ISO 8601 with a zone; default: 90 days before `to`")
     ] = None,
     end: Annotated[
-        AwareDatetime | None, Query(alias="to", description="ISO 8601 with a zone, not included; default: now")
+        AskedTime | None, Query(alias="to", description="ISO 8601 with a zone, not included; default: now")
     ] = None,
     bucket: Annotated[
         Literal[query.BUCKETS], Query(description="length of an entry, in UTC; weeks start on Sunday")

@@ -9,7 +9,16 @@ from pydantic import Discriminator, Field, Tag
 from service import metrics, query
 from service.api.answers import Interaction, Outcome, Outcomes
 from service.api.common import Parts, answers, parts, requires
-from service.channels.native import CALL, HEBREW_CHAT, MAX_BATCH, SOCIAL_POST, InteractionIn, to_interaction
+from service.channels.native import (
+    CALL,
+    HEBREW_CHAT,
+    MAX_BATCH,
+    SOCIAL_POST,
+    InteractionIn,
+    Name,
+    Source,
+    to_interaction,
+)
 from service.database import reading, transaction
 from service.ingest import Lease, accept
 from service.tables import PENDING
@@ -81,7 +90,7 @@ def post_interactions(
     summary="One interaction and its readings",
     responses=answers(Interaction, 401, 403, 404, 503),
 )
-def get_interaction(source: str, id: str, service: Parts = Depends(parts)):
+def get_interaction(source: Source, id: Name, service: Parts = Depends(parts)):
     """Each turn's reading, and the conversation's: overall, first and last third, shift, lowest turn; the agent's kept apart."""
     with reading(service.engine) as connection:
         return JSONResponse(query.interaction(connection, source, id))

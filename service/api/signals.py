@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
 
 from service import query
 from service.api.answers import Signals
 from service.api.common import Parts, answers, parts, requires
+from service.channels.native import AskedTime
 from service.database import reading
 
 router = APIRouter(tags=["churn"])
@@ -22,7 +22,7 @@ router = APIRouter(tags=["churn"])
 )
 def get_churn_signals(
     min_risk: Annotated[int, Query(ge=0, le=100, description="least risk, from 0 to 100")] = 40,
-    since: Annotated[AwareDatetime | None, Query(description="only those whose risk changed at or after it")] = None,
+    since: Annotated[AskedTime | None, Query(description="only those whose risk changed at or after it")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=100, description="next_cursor of the page before")] = None,
     service: Parts = Depends(parts),

@@ -49,6 +49,13 @@ def _known_time(value):
     return value
 
 
+def _possible_time(value):
+    # Far from both ends of the calendar: times are moved to UTC and back.
+    if not 1900 <= value.year <= 2200:
+        raise PydanticCustomError("year", "must be of a year from 1900 to 2200")
+    return value
+
+
 def _iso(value):
     # A bare number would be read as seconds since 1970; the contract is ISO 8601 alone.
     if not isinstance(value, str | datetime):
@@ -76,8 +83,14 @@ Source = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_c
 Label = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control)]
 SpokenText = Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS), AfterValidator(_visible)]
 Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso), AfterValidator(_known_time)]
+AskedTime = Annotated[AwareDatetime, AfterValidator(_possible_time)]
 Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False, strict=True)]
 Kind = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,31}$", examples=["phone"])]
+
+
+IdentityValue = Annotated[
+    str, Field(min_length=1, max_length=320, examples=["+972505550101"]), AfterValidator(_no_control)
+]
 
 
 class Strict(BaseModel):
@@ -86,7 +99,7 @@ class Strict(BaseModel):
 
 class IdentityIn(Strict):
     kind: Kind
-    value: Annotated[str, Field(min_length=1, max_length=320, examples=["+972505550101"]), AfterValidator(_no_control)]
+    value: IdentityValue
 
 
 class CustomerIn(Strict):

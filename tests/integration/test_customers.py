@@ -219,3 +219,21 @@ def test_a_texts_reading_is_not_stored(house):
 def test_bad_texts_are_refused(house, body, field):
     answer = house.client.post("/v1/sentiment", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+STRANGE = [
+    "/v1/customers/%00/mood", "/v1/customers/%00/timeline", "/v1/interactions/%00/1", "/v1/interactions/desk/%00",
+    "/v1/identities/phone/%00/mood", "/v1/identities/Phone%20/1/mood", f"/v1/customers/{'a' * 201}/mood",
+    "/v1/customers/dana/timeline?from=9999-12-31T23:59:59-14:00", "/v1/customers/dana/timeline?to=0001-01-02T00:00:00Z",
+    "/v1/customers/dana/timeline?from=0001-01-01T00:00:00%2B14:00", "/v1/churn-signals?since=0001-01-01T00:00:00%2B14:00",
+    "/v1/churn-signals?cursor=%00", "/v1/churn-signals?cursor=OTk5OTk5OTk5OTk5OTkuMQ", "/v1/churn-signals?min_risk=-1",
+    "/v1/churn-signals?limit=0", "/v1/churn-signals?since=yesterday",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", STRANGE)
+def test_strange_paths_and_queries_are_the_callers_fault(house, path):
+    post(house, sent())
+    answer = house.client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"][0]["field"]
