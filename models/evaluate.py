@@ -1,7 +1,7 @@
 """Figures of a model on the validation sets: macro and weighted F1 of the sentiment, F1 of the other outputs.
 
     python -m models.evaluate                       the exported model
-    python -m models.evaluate --model models/work/tuned --rows 300
+    python -m models.evaluate --model models/build/tuned --rows 300
 
 Validation data only: the public dev splits and the batches of our own turns that training never read.
 """

@@ -1,6 +1,6 @@
 """The tuned model → the exported one: calibrated, half precision, with a manifest that the service checks at start.
 
-    python -m models.export --model models/work/tuned --version 0.1.0
+    python -m models.export --model models/build/tuned --version 0.1.0
 
 Calibration is folded into the classifier's own weights, so that any server of Hugging Face models gives the same
 probabilities: the sentiment logits are divided by a temperature (Guo et al. 2017), and each kind of output is shifted so that

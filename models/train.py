@@ -1,7 +1,7 @@
 """Fine-tuning: rows in, a classifier with named outputs out.
 
-python -m models.train --init models/work/base --sets public --epochs 1 --out models/work/public
-python -m models.train --init models/work/public --sets public own --public-share 0.3 --epochs 5 --train-embeddings --out models/work/tuned
+python -m models.train --init models/build/base --sets public --epochs 1 --out models/build/public
+python -m models.train --init models/build/public --sets public own --epochs 5 --train-embeddings --out models/build/tuned
 """
 
 import argparse

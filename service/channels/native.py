@@ -49,6 +49,11 @@ def _known_time(value):
     return value
 
 
+def _plus_again(value):
+    # A plus sign that was not escaped in a URL comes as a space.
+    return value.replace(" ", "+") if isinstance(value, str) and "T" in value else value
+
+
 def _possible_time(value):
     # Far from both ends of the calendar: times are moved to UTC and back.
     if not 1900 <= value.year <= 2200:
@@ -83,7 +88,7 @@ Source = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_c
 Label = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control)]
 SpokenText = Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS), AfterValidator(_visible)]
 Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso), AfterValidator(_known_time)]
-AskedTime = Annotated[AwareDatetime, AfterValidator(_possible_time)]
+AskedTime = Annotated[AwareDatetime, BeforeValidator(_plus_again), AfterValidator(_possible_time)]
 Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False, strict=True)]
 Kind = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,31}$", examples=["phone"])]
 

@@ -140,6 +140,12 @@ def test_the_timeline_tells_moods_and_the_interactions_behind_them(house):
     )
 
 
+def test_a_plus_sign_left_bare_in_a_url_is_understood(house):
+    post(house, sent())
+    answer = house.client.get("/v1/customers/dana/timeline?from=2026-06-01T00:00:00+03:00&to=2026-07-01T00:00:00Z")
+    assert answer.json()["from"] == "2026-05-31T21:00:00+00:00"
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
