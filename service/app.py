@@ -47,6 +47,7 @@ def create_app(parts):
         parts.worker.stop()
         if parts.settings.embedded_worker:
             await run_in_threadpool(thread.join)
+        parts.engine.dispose()  # SQLite writes its log back into the database when the last connection closes
 
     app = FastAPIOffline(
         title="moodline",
@@ -161,9 +162,8 @@ def _of_http(error):
     if isinstance(error.__cause__, RequestError):  # ours, raised while FastAPI read the body
         return error.__cause__
     if error.status_code == 400:  # so FastAPI tells of a body that no decoder takes
-        return BadRequest(
-            "the body is not valid UTF-8", [{"index": None, "field": "body", "message": "is not valid UTF-8"}]
-        )
+        message = "can't be read: it must be JSON in UTF-8, not nested too deeply"
+        return BadRequest(f"the body {message}", [{"index": None, "field": "body", "message": message}])
     made = RequestError(str(error.detail), headers=error.headers)
     made.status, made.title = error.status_code, HTTPStatus(error.status_code).phrase
     return made

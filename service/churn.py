@@ -7,6 +7,7 @@ INTENT_POINTS, INTENT_HALF_LIFE_DAYS = 60, 30
 LOW_MOOD_POINTS = 45
 FALL_POINTS = 15
 BAD_ENDING_POINTS, BAD_ENDING = 10, -0.3
+FADE_HALF_LIFE_DAYS = 60  # of what the last conversations alone tell, while nothing more is heard
 REPEATED_POINTS, REPEATED_MOST, REPEATED_DAYS = 8, 16, 30
 LOW_RATING_POINTS, LOW_RATING_DAYS = 12, 60
 LOW_RATING = {"csat": 2, "nps": 6, "stars": 2}
@@ -53,11 +54,12 @@ def assess(mood, conversations, at):
     )
     if mood is None or not known:
         return Churn(0, ())
+    fade = 2 ** (-max(timedelta(), at - mood.last_at) / timedelta(days=FADE_HALF_LIFE_DAYS))
     found = [
         _intent(known, at),
-        _low_mood(mood, known),
-        _fall(mood, known),
-        _ending(known),
+        _low_mood(mood, known, fade),
+        _fall(mood, known, fade),
+        _ending(known, fade),
         _repeated(known, at),
         _rating(known, at),
     ]
@@ -84,24 +86,26 @@ def _intent(known, at):
     return Reason("churn_intent", round(INTENT_POINTS * weight(said[0])), evidence)
 
 
-def _low_mood(mood, known):
+def _low_mood(mood, known, fade):
     if mood.valence >= NEGATIVE:
         return None
     worst = sorted(known, key=lambda c: c.conversation.overall)[:2]
-    return Reason("low_mood", round(LOW_MOOD_POINTS * min(1.0, -mood.valence / 0.8)), tuple(_lowest(c) for c in worst))
+    return Reason(
+        "low_mood", round(fade * LOW_MOOD_POINTS * min(1.0, -mood.valence / 0.8)), tuple(_lowest(c) for c in worst)
+    )
 
 
-def _fall(mood, known):
+def _fall(mood, known, fade):
     if mood.trend.direction != "falling":
         return None
-    return Reason("mood_fell", round(FALL_POINTS * min(1.0, -mood.trend.change)), (_lowest(known[-1]),))
+    return Reason("mood_fell", round(fade * FALL_POINTS * min(1.0, -mood.trend.change)), (_lowest(known[-1]),))
 
 
-def _ending(known):
+def _ending(known, fade):
     last = known[-1].conversation
     if last.last_third >= BAD_ENDING:
         return None
-    return Reason("bad_ending", BAD_ENDING_POINTS, ((known[-1].key, last.last_low_turn),))
+    return Reason("bad_ending", round(fade * BAD_ENDING_POINTS), ((known[-1].key, last.last_low_turn),))
 
 
 def _repeated(known, at):

@@ -12,7 +12,9 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import auth, log, query, terminal
@@ -44,7 +46,7 @@ def main():
     try:
         app()
     except MoodlineError as error:
-        err.print(f"[red]moodline:[/] {error}", soft_wrap=True)
+        err.print(f"[red]moodline:[/] {escape(str(error))}", soft_wrap=True)
     except SQLAlchemyError as error:
         err.print(
             f"[red]moodline:[/] the database can't be used ({type(error).__name__}): check MOODLINE_DATABASE_URL",
@@ -55,7 +57,7 @@ def main():
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        err.print(f"[red]moodline:[/] {error.strerror}: {error.filename}", soft_wrap=True)
+        err.print(f"[red]moodline:[/] {error.strerror}: {escape(str(error.filename))}", soft_wrap=True)
     except Exception as error:  # the message may quote a customer; where it broke is enough for a report
         frame = traceback.extract_tb(error.__traceback__)[-1]
         err.print(
@@ -71,7 +73,7 @@ def _settings():
     settings = read_settings()
     log.set_up(settings.log_level)
     for line in unknown_settings():
-        err.print(f"[yellow]moodline:[/] {line}", soft_wrap=True)
+        err.print(f"[yellow]moodline:[/] {escape(line)}", soft_wrap=True)
     return settings
 
 
@@ -197,7 +199,7 @@ def keys_create(
         raise MoodlineError("give the key a name of 1 to 100 characters")
     with transaction(_database(_settings())) as connection:
         key = auth.create(connection, name, wanted)
-    err.print(f"API key {name} ({', '.join(wanted)}), shown only this once:")
+    err.print(f"API key {escape(name)} ({', '.join(wanted)}), shown only this once:")
     print(key)
 
 
@@ -209,7 +211,7 @@ def keys_list():
     table = Table("name", "scopes", "created", "revoked")
     for row in rows:
         table.add_row(
-            row.name,
+            Text(terminal.shown(row.name)),
             row.scopes,
             f"{row.created_at:%Y-%m-%d %H:%M}",
             f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "",
@@ -225,7 +227,7 @@ def keys_revoke(name: str):
     """
     with transaction(_database(_settings())) as connection:
         auth.revoke(connection, name)
-    out.print(f"revoked {name}")
+    out.print(f"revoked {escape(name)}")
 
 
 @app.command()
@@ -241,7 +243,7 @@ def score(
     """
     from service.interaction import CHANNELS
     from service.sentiment.model import Model
-    from service.text import normalise
+    from service.text import is_unicode, normalise
 
     settings = _settings()
     try:
@@ -251,8 +253,8 @@ def score(
     rows = [(number, _score_row(line)) for number, line in enumerate(lines, 1) if line.strip()]
     for number, row in rows:
         text, channel = row.get("text"), row.get("channel")
-        if not isinstance(text, str) or not normalise(text):
-            raise MoodlineError(f"line {number}: text is missing or blank; nothing was scored")
+        if not isinstance(text, str) or not is_unicode(text) or not normalise(text):
+            raise MoodlineError(f"line {number}: text is missing, blank or no Unicode; nothing was scored")
         if channel and channel not in CHANNELS:
             raise MoodlineError(f"line {number}: channel must be one of {', '.join(CHANNELS)}; nothing was scored")
     model = Model(settings.model_dir, settings.model_threads)
@@ -299,16 +301,13 @@ def import_command(
     """
     settings = _settings()
     defaults = {name: value for name, value in (("source", source), ("channel", channel)) if value}
-    try:
-        with open(file, "rb") as stream:
-            total = sum(1 for _ in stream)
-        refused = _store(settings, read_rows(file, defaults), total)
-    except UnicodeDecodeError:
-        raise MoodlineError(f"{file} is not UTF-8: convert it first; the lines before the fault are stored") from None
+    with open(file, "rb") as stream:
+        total = sum(1 for _ in stream)
+    refused = _store(settings, read_rows(file, defaults), total)
     if read:
         _drain(settings)
     for number, fault in refused:
-        err.print(f"[red]refused[/] line {number}: {fault}", soft_wrap=True)
+        err.print(f"[red]refused[/] line {number}: {escape(terminal.shown(fault, most=1_000))}", soft_wrap=True)
     if refused:
         raise typer.Exit(1)
 
@@ -371,11 +370,11 @@ def mood(customer: Annotated[str, typer.Argument(help="the customer's id, or KIN
             raise MoodlineError(f"nobody has heard of a customer {customer}") from None
     now = answer["mood"]
     if now is None:
-        out.print(f"{customer}: no feedback read yet ({answer['pending']} waiting to be read)")
+        out.print(f"{escape(customer)}: no feedback read yet ({answer['pending']} waiting to be read)")
         return
     colour = terminal.COLOURS[now["label"]]
     out.print(
-        f"[bold]{terminal.shown(customer)}[/]  [{colour}]{now['label']} {now['valence']:+.2f}[/], {now['trend']['direction']}, "
+        f"[bold]{escape(terminal.shown(customer))}[/]  [{colour}]{now['label']} {now['valence']:+.2f}[/], {now['trend']['direction']}, "
         f"confidence {now['confidence']:.0%}, from {now['evidence']['interactions']} interactions "
         f"({now['evidence']['turns']} turns), last on {now['last_interaction']['occurred_at'][:10]}"
     )
@@ -415,7 +414,8 @@ def _table(title, rows, columns):
     table.add_column(columns[-1], justify=justify, no_wrap=True)
     width = max(24, out.width - 46)
     for row in rows:
-        table.add_row(*row[:-1], terminal.shown(row[-1], width))
+        # As Text, not as markup: what a customer wrote is only shown.
+        table.add_row(*(Text(terminal.shown(cell)) for cell in row[:-1]), Text(terminal.shown(row[-1], width)))
     out.print(table)
 
 
@@ -444,7 +444,7 @@ def demo():
         for one in worst
     ]
     _table("at risk", rows, ("customer", "risk", "first reason", "evidence"))
-    out.print(f"now try: moodline mood {_name(worst[0]['customer'])}")
+    out.print(f"now try: moodline mood {escape(_name(worst[0]['customer']))}")
 
 
 def _name(customer):

@@ -1,6 +1,8 @@
 """The database: one engine, reading() and transaction(). The only place where SQLite and PostgreSQL differ."""
 
 import json
+import sqlite3
+import time
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from service.errors import BadDatabase
 from service.settings import ROOT
 
 BUSY_TIMEOUT_S = 15
+WAL_ATTEMPTS = 50
 CONNECT_TIMEOUT_S = 5
 MIGRATION_LOCK = 6_003_157_112  # any number that only we use, for PostgreSQL's advisory lock
 
@@ -43,8 +46,16 @@ def open_engine(url):
 
 def _prepare_sqlite(connection, record):
     connection.isolation_level = None  # the driver opens no transactions of its own; _begin_sqlite does
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    for attempt in range(WAL_ATTEMPTS):  # SQLite does not wait for this lock when two processes make a database at once
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if attempt == WAL_ATTEMPTS - 1:
+                raise
+            time.sleep(0.1)
 
 
 def _begin_sqlite(connection):

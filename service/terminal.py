@@ -29,7 +29,8 @@ def shown(text, width=None, most=160):
 
     The lines are cut first and turned round one by one: cut afterwards, the end of a Hebrew sentence would stand above its beginning.
     """
-    line = " ".join(text.split())
+    line = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text)
+    line = " ".join(line.split())
     line = line if len(line) <= most else line[: most - 1] + "…"
     turned = sys.stdout.isatty() and not _reorders()
     return "\n".join(

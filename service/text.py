@@ -25,6 +25,11 @@ def normalise(text):
     return _SPACE.sub(" ", _REPEAT.sub(r"\1\1\1", text)).strip()
 
 
+def is_unicode(text):
+    """Whether a text holds no half characters (lone surrogates), which no encoding can write."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def channel_prefix(channel):
     """What stands before a text: where it was written, or "query" where that is unknown (as e5 was taught)."""
     return f"{channel or 'query'}:"

@@ -3,6 +3,8 @@
 import csv
 import json
 
+from service.text import is_unicode
+
 # CSV columns that are parts of an object in the contract.
 _PARTS = {
     "customer_id": ("customer", "id"),
@@ -14,23 +16,38 @@ _PARTS = {
 
 
 def read_rows(path, defaults):
-    """Yield (line number, row or None, fault or None) of a file: CSV by its ending or header, else JSON lines.
+    """Yield (line number, row or None, fault or None) of a file: a JSON array, JSON lines or, by what it begins with, CSV.
 
-    A row is a dict in the form of POST /v1/interactions; `defaults` fill fields that it lacks. Raises ValueError for a
-    file that is no UTF-8.
+    A row is a dict in the form of POST /v1/interactions; `defaults` fill fields that it lacks. A line that is no UTF-8 is a
+    fault of that line alone.
     """
-    with open(path, encoding="utf-8-sig", newline="") as stream:
-        start = stream.read(1)
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        start = stream.read(64).lstrip()[:1]
         stream.seek(0)
-        if path.suffix.lower() == ".csv" or (start and start != "{"):
-            yield from _csv_rows(stream, defaults)
-        else:
+        if start == "[":
+            yield from _array_rows(stream, defaults)
+        elif start == "{" or path.suffix.lower() == ".jsonl":
             yield from _json_rows(stream, defaults)
+        else:
+            yield from _csv_rows(stream, defaults)
+
+
+def _array_rows(stream, defaults):
+    try:
+        rows = json.load(stream)
+    except ValueError:
+        yield 1, None, "the file begins like a JSON array and is not valid JSON"
+        return
+    for number, row in enumerate(rows, 1):
+        yield (number, defaults | row, None) if isinstance(row, dict) else (number, None, "is not a JSON object")
 
 
 def _json_rows(stream, defaults):
     for number, line in enumerate(stream, 1):
         if not line.strip():
+            continue
+        if not is_unicode(line):
+            yield number, None, "is not valid UTF-8"
             continue
         try:
             row = json.loads(line)
@@ -46,6 +63,9 @@ def _csv_rows(stream, defaults):
         extra = cells.pop(None, None)
         if extra:
             yield reader.line_num, None, "has more cells than the header"
+            continue
+        if not is_unicode("".join(value or "" for value in cells.values())):
+            yield reader.line_num, None, "is not valid UTF-8"
             continue
         row = dict(defaults)
         for column, value in cells.items():

@@ -16,7 +16,7 @@ MAX_TURNS = 2_000
 MAX_BATCH = 500
 MAX_ATTRIBUTES_CHARACTERS = 16_384
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-CLOCK_SKEW = timedelta(days=1)
+CLOCK_SKEW = timedelta(minutes=10)
 
 
 def _no_control(value):

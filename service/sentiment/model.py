@@ -33,9 +33,11 @@ def verify(folder):
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files, _, _ = manifest["files"], manifest["name"], manifest["version"]
+        if not files.keys() >= {"config.json", "model.safetensors", "tokenizer.json"}:
+            raise ValueError
     except FileNotFoundError:
         raise BadModel(f"model file {path} is missing: restore it from git, or set MOODLINE_MODEL_DIR") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise BadModel(f"model file {path} is no manifest: restore it from git") from None
     for name, expected in files.items():
         file = path.parent / name

@@ -76,6 +76,29 @@ def test_import_can_be_repeated_and_tells_the_refused_lines(tmp_path):
     assert "nobody has heard of" in moodline("mood", "avi", data_dir=tmp_path).stderr
 
 
+def test_what_a_customer_wrote_is_only_shown_and_a_broken_line_spoils_no_other(tmp_path):
+    file = tmp_path / "past.jsonl"
+    row = {
+        "id": "1",
+        "source": "old",
+        "channel": "chat",
+        "customer": {"id": "dana[/red]"},
+        "occurred_at": "2026-11-01T10:00:00Z",
+    }
+    good = json.dumps(row | {"text": "נמאס לי [/red] \x1b[2J עוזב אתכם"}).encode()
+    file.write_bytes(good + b'\n{"id": "\xff\xfe"}\n' + json.dumps(row | {"[/b]": 1}).encode() + b"\n")
+    done = moodline("import", file, data_dir=tmp_path)
+    assert "1 stored, 0 there already, 2 refused" in done.stdout
+    assert "line 2: is not valid UTF-8" in done.stderr and "line 3: " in done.stderr
+    shown = moodline("mood", "dana[/red]", data_dir=tmp_path)
+    assert (shown.returncode, "נמאס לי [/red] [2J עוזב אתכם" in shown.stdout, "\x1b" in shown.stdout) == (
+        0,
+        True,
+        False,
+    )
+    assert "no[/b]body" in moodline("mood", "no[/b]body", data_dir=tmp_path).stderr
+
+
 def test_the_demo_gives_every_endpoint_something_to_show(tmp_path):
     done = moodline("demo", data_dir=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -145,6 +145,12 @@ def test_a_bad_ending_shows_the_turn_that_ended_it():
     assert ending.evidence == ((1, 3),)
 
 
+def test_old_anger_is_no_risk_of_today():
+    anger = dated(spoken(BAD), 1)
+    mood = customer_mood([anger], at(1), 14)
+    assert churn.assess(mood, [anger], at(1) + timedelta(days=365)).risk < 5
+
+
 def test_an_old_threat_fades():
     threat = dated(spoken(PLAIN, churn_intents=[0.95]), 1)
     mood = customer_mood([threat], at(1), 14)
