@@ -2,8 +2,9 @@
 
     python -m models.agreement
 
-The second annotation (`models/data/second.jsonl`) was made blind, from text, channel and domain alone, by the guideline. Both
-annotators are language models, so that this tells how clear the guideline is, not how well people would agree.
+`models/data/second.jsonl` holds both annotations as they were made, the second one blind, from text, channel and domain alone, by the
+guideline of that day. A third reader settled the differences, which changed the turns' own files and the guideline. All three are
+language models, so that this tells how clear the guideline is, not how well people would agree.
 """
 
 import argparse
@@ -21,8 +22,7 @@ DATA = Path(__file__).parent / "data"
 
 def main():
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    first = {path.stem: read_jsonl(path) for path in DATA.glob("turns-*.jsonl")}
-    pairs = [(first[f"turns-{row['batch']}"][row["row"]], row) for row in read_jsonl(DATA / "second.jsonl")]
+    pairs = [(row["first"], row["second"]) for row in read_jsonl(DATA / "second.jsonl")]
     table = Table("field", "Cohen's kappa", title=f"{len(pairs)} turns annotated twice")
     for field in ("sentiment", "churn"):
         table.add_row(field, f"{cohen_kappa_score(*zip(*((a[field], b[field]) for a, b in pairs))):.2f}")

@@ -1,10 +1,10 @@
-"""The tuned model → the exported one: calibrated, half precision, with a manifest that the service checks at start.
+"""The tuned model → the exported one: calibrated, half precision, with model.onnx and a manifest that the service checks at start.
 
-    python -m models.export --model models/build/tuned --version 0.1.0
+    python -m models.export --model models/build/joint --version 0.2.0
 
 Calibration is folded into the classifier's own weights, so that any server of Hugging Face models gives the same
-probabilities: the sentiment logits are divided by a temperature (Guo et al. 2017), and each kind of output is shifted so that
-its best threshold on the validation batches of our own turns is 0.5.
+probabilities: the sentiment logits are divided by a temperature (Guo et al. 2017); each other kind of output is shifted so that
+its best threshold on the validation batches of our own turns is 0.5, then divided by a temperature of its own.
 """
 
 import argparse
@@ -18,29 +18,34 @@ from sklearn.metrics import f1_score
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from models.data import own_rows
-from models.evaluate import logits_of
+from models.evaluate import KINDS, Live, logits_of
 from models.outputs import OUTPUTS, targets
+from models.quantise import quantise
 from service.sentiment.model import MANIFEST
 
 NAME = "moodline-e5-small"
+TEMPERATURES = np.arange(0.3, 4.01, 0.02)
 
 
 def fit_temperature(logits, truth):
-    """The temperature in [0.5, 3] with the least negative log-likelihood: logits (N, 3), truth (N,)."""
+    """The temperature with the least negative log-likelihood: logits (N, 3), truth (N,)."""
 
     def loss(temperature):
         scaled = logits / temperature
         scaled = scaled - scaled.max(1, keepdims=True)
         return -(scaled[np.arange(len(truth)), truth] - np.log(np.exp(scaled).sum(1))).mean()
 
-    return min(np.arange(0.5, 3.01, 0.02), key=loss)
+    return min(TEMPERATURES, key=loss)
 
 
-def fit_shift(logits, marks):
-    """The logit threshold in [-2, 2] with the best F1: logits and marks (N, outputs of one kind)."""
-    return max(
+def fit_marks(logits, marks):
+    """(shift, temperature) of outputs that share them: the logit threshold in [-2, 2] with the best F1, then the least negative
+    log-likelihood; logits and marks (N, outputs of one kind)."""
+    shift = max(
         np.arange(-2, 2.01, 0.1), key=lambda edge: f1_score(marks.ravel(), (logits > edge).ravel(), zero_division=0)
     )
+    moved, sign = logits.ravel() - shift, 2 * marks.ravel() - 1
+    return shift, min(TEMPERATURES, key=lambda t: np.logaddexp(0, -sign * moved / t).mean())
 
 
 def main():
@@ -52,24 +57,26 @@ def main():
     model = AutoModelForSequenceClassification.from_pretrained(args.model, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
     rows = own_rows("dev")
-    logits = logits_of(model, tokenizer, rows)
+    logits = logits_of(Live(model, tokenizer), rows)
     aims = [targets(row) for row in rows]
     temperature = fit_temperature(logits[:, :3], np.array([sentiment for sentiment, _ in aims]))
     marks = np.array([others for _, others in aims])
-    print(f"temperature {temperature:.2f}")
+    print(f"sentiment: temperature {temperature:.2f}")
     with torch.no_grad():
         model.classifier.weight[:3] /= temperature
         model.classifier.bias[:3] /= temperature
-        for kind in ("churn", "driver:", "act:", "emotion:"):
+        for kind in KINDS.values():
             columns = [i for i, output in enumerate(OUTPUTS) if output.startswith(kind)]
-            shift = fit_shift(logits[:, columns], marks[:, [i - 3 for i in columns]])
+            shift, temperature = fit_marks(logits[:, columns], marks[:, [i - 3 for i in columns]])
             model.classifier.bias[columns] -= float(shift)
-            print(f"{kind} threshold at logit {shift:+.1f}")
+            model.classifier.weight[columns] /= temperature
+            model.classifier.bias[columns] /= temperature
+            print(f"{kind} threshold at logit {shift:+.1f}, temperature {temperature:.2f}")
     model.half().save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
-    files = sorted(
-        path for path in args.out.iterdir() if path.suffix in (".json", ".safetensors") and path.name != MANIFEST
-    )
+    quantise(args.out)
+    suffixes = (".json", ".safetensors", ".onnx")
+    files = sorted(path for path in args.out.iterdir() if path.suffix in suffixes and path.name != MANIFEST)
     manifest = {
         "name": NAME,
         "version": args.version,

@@ -18,10 +18,11 @@ from starlette.exceptions import HTTPException
 
 from service import auth, metrics
 from service.api import customers, health, interactions, sentiment, signals
-from service.api.common import Parts, problem
+from service.api.common import Parts, Queue, problem
 from service.database import migrate, open_engine, reading
 from service.errors import BadRequest, BodyTooLarge, Invalid, RequestError, Unavailable, UnsupportedMediaType, faults_of
-from service.sentiment.model import Model
+from service.sentiment import language
+from service.sentiment.model import open_model
 from service.worker import Worker
 
 log = logging.getLogger("moodline.http")
@@ -29,10 +30,12 @@ log = logging.getLogger("moodline.http")
 
 def open_parts(settings):
     """Verify and load the model, open and migrate the database; raises a StartError with one line for the operator."""
-    model = Model(settings.model_dir, settings.model_threads)
+    model = open_model(settings)
     engine = open_engine(settings.url)
     migrate(engine)
-    return Parts(settings, engine, model, Worker(engine, model, settings))
+    threading.Thread(target=language.warm, name="languages", daemon=True).start()
+    queue = Queue(settings.model_queue, settings.retry_after_s)
+    return Parts(settings, engine, model, Worker(engine, model, settings), queue)
 
 
 def create_app(parts):

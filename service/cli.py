@@ -242,7 +242,7 @@ def score(
     [dim]Examples:[/]  echo 'השירות היה נורא' | moodline score -    moodline score answers.jsonl > scored.jsonl
     """
     from service.interaction import CHANNELS
-    from service.sentiment.model import Model
+    from service.sentiment.model import open_model
     from service.text import is_unicode, normalise
 
     settings = _settings()
@@ -257,7 +257,7 @@ def score(
             raise MoodlineError(f"line {number}: text is missing, blank or no Unicode; nothing was scored")
         if channel and channel not in CHANNELS:
             raise MoodlineError(f"line {number}: channel must be one of {', '.join(CHANNELS)}; nothing was scored")
-    model = Model(settings.model_dir, settings.model_threads)
+    model = open_model(settings)
     with terminal.progress() as bar:
         task = bar.add_task("scoring", total=len(rows))
         for start in range(0, len(rows), SCORE_BATCH):

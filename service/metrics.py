@@ -14,4 +14,9 @@ SECONDS = Histogram(
 ACCEPTED = Counter("moodline_interactions_total", "Interactions received", ["channel", "result"])
 READ = Counter("moodline_interactions_read_total", "Interactions read by the model and recorded")
 WAITING = Gauge("moodline_interactions_waiting", "Interactions stored and not yet read")
+WINDOWS = Histogram(
+    "moodline_windows_per_pass",
+    "Windows of text that shared one forward pass of the model",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+)
 MODEL = Gauge("moodline_model_info", "The loaded model", ["name", "version"])

@@ -5,10 +5,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import BadSettings
+from service.sentiment.reading import is_output
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "MOODLINE_"
@@ -22,6 +23,23 @@ class Settings(BaseSettings):
     data_dir: Path = Field(ROOT / "data", description="folder of the embedded database")
     database_url: str = Field("", description="PostgreSQL or SQLite URL; empty: SQLite in the data folder")
     model_dir: Path = Field(ROOT / "models" / "sentiment", description="folder of the exported model")
+    engine: Literal["auto", "onnx", "torch"] = Field(
+        "auto",
+        description="what runs the model: ONNX Runtime on the processor (auto), or PyTorch, on a GPU where there is one",
+    )
+    hub_model: str = Field(
+        "",
+        description="a classifier of a hub, owner/name or owner/name@revision, or its folder, in place of our own model",
+    )
+    hub_labels: dict[str, str] = Field(
+        {}, description='what the labels of that classifier mean, as JSON: {"LABEL_0": "negative"}'
+    )
+    batch_wait_ms: float = Field(
+        1, ge=0, le=5, description="how long the first text at an idle model waits for company, in milliseconds"
+    )
+    model_queue: int = Field(
+        2_048, ge=1, description="texts that may wait for their readings over HTTP; more get a 503"
+    )
     model_threads: int = Field(0, ge=0, description="processor threads for the model; 0: as many as there are cores")
     half_life_days: float = Field(14, gt=0, description="after so many days a conversation weighs half in the mood")
     phone_region: str = Field(
@@ -44,6 +62,19 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(32 * 1024 * 1024, ge=1024, description="largest request body accepted")
     retry_after_s: int = Field(2, ge=1, description="Retry-After sent with a 503, in seconds")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @field_validator("hub_labels")
+    @classmethod
+    def _known_outputs(cls, value):
+        if unknown := [output for output in value.values() if not is_output(output)]:
+            raise ValueError(f"{unknown[0]} is no output: give negative, neutral, positive, churn_intent or KIND:NAME")
+        return value
+
+    @model_validator(mode="after")
+    def _hub_runs_on_torch(self):
+        if self.hub_model and self.engine == "onnx":
+            raise ValueError(f"a hub's model runs on PyTorch: unset {PREFIX}ENGINE or {PREFIX}HUB_MODEL")
+        return self
 
     @field_validator("database_url")
     @classmethod
@@ -69,7 +100,8 @@ def read_settings():
         return Settings()
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            "".join(f"{PREFIX}{str(place).upper()}: " for place in fault["loc"][:1])
+            + f"{fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors()
         ]
         raise BadSettings("; ".join(lines)) from None

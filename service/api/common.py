@@ -1,5 +1,6 @@
 """What every route shares: the opened parts of the service, the caller's scopes, problem+json."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fastapi import Depends, Request, Security
@@ -8,9 +9,30 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy import Engine
 
+from service.errors import Unavailable
 from service.sentiment.model import Model
 from service.settings import Settings
 from service.worker import Worker
+
+
+class Queue:
+    """How many texts wait for their readings over HTTP. Used in the event loop alone, hence without a lock."""
+
+    def __init__(self, most, retry_after_s):
+        self._most, self._retry_after_s, self._waiting = most, retry_after_s, 0
+
+    @contextmanager
+    def place(self, count):
+        """A place for `count` texts; raises Unavailable where more than the most would wait. An empty queue takes any count."""
+        if self._waiting and self._waiting + count > self._most:
+            raise Unavailable(
+                "more texts wait than the service reads in time: send them again later", self._retry_after_s
+            )
+        self._waiting += count
+        try:
+            yield
+        finally:
+            self._waiting -= count
 
 
 @dataclass(frozen=True)
@@ -21,6 +43,7 @@ class Parts:
     engine: Engine
     model: Model
     worker: Worker
+    queue: Queue
 
 
 def parts(request: Request) -> Parts:

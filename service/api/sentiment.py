@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from service.api.answers import Readings
 from service.api.common import Parts, answers, parts, requires
@@ -32,7 +33,9 @@ class TextsIn(Strict):
     summary="Read up to 256 texts",
     responses=answers(Readings, 400, 401, 403, 413, 415, 422, 503),
 )
-def post_sentiment(given: TextsIn, service: Parts = Depends(parts)):
-    """Readings in the order of the texts. Nothing is stored."""
-    found = service.model.score([(text, given.channel or "") for text in given.texts])
+async def post_sentiment(given: TextsIn, service: Parts = Depends(parts)):
+    """Readings in the order of the texts; requests that arrive together are read together. Nothing is stored."""
+    texts = [(text, given.channel or "") for text in given.texts]
+    with service.queue.place(len(texts)):
+        found = await run_in_threadpool(service.model.score, texts)
     return JSONResponse({"readings": [one.as_json() for one in found]})

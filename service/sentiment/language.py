@@ -57,6 +57,12 @@ def _detector(script):
     return LanguageDetectorBuilder.from_languages(*_SHARED[script]).build()
 
 
+def warm():
+    """Load the statistics of all languages, which otherwise the first text of each script waits for (seconds)."""
+    for sample in ("where is my order", "где мой заказ", "وين الطلب تبعي", "मेरा ऑर्डर कहाँ है"):
+        detect(sample)
+
+
 def detect(text):
     """ISO 639-1 code of the language most of the text's letters are in, "und" where it has no letters."""
     scripts = Counter(

@@ -1,30 +1,25 @@
-"""The exported model: verify its files, load it, read texts with it."""
+"""The model: verify its files, open it by the settings, read texts with it."""
 
 import hashlib
 import json
-import os
 import threading
 from pathlib import Path
 
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils import logging as transformers_logging
+import numpy as np
+from cachetools import LRUCache
 
 from service.errors import BadModel
+from service.sentiment.batcher import Batcher
+from service.sentiment.engine import ONNX, OnnxEngine, TorchEngine
 from service.sentiment.language import detect
-from service.sentiment.reading import SENTIMENTS, Reading, merge
+from service.sentiment.reading import NOTHING_READ, SENTIMENTS, Reading, is_output, merge
 from service.text import channel_prefix, normalise
 
 MANIFEST = "manifest.json"
-WINDOW_TOKENS = (
-    160  # longer texts are read in windows: training saw none longer than 96, and attention grows with the square
-)
-BATCH_TOKENS = (
-    1_024  # padded tokens of one forward pass: somebody who waits for one text waits for one pass of another at most
-)
+# Longer texts are read in windows: training saw few longer than 96, and attention grows with the square.
+WINDOW_TOKENS = 160
+# "כן", "תודה רבה": a large share of real chat is short and said again and again.
+CACHED_CHARACTERS, CACHED_TEXTS = 40, 20_000
 
 
 def verify(folder):
@@ -33,7 +28,7 @@ def verify(folder):
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files, _, _ = manifest["files"], manifest["name"], manifest["version"]
-        if not files.keys() >= {"config.json", "model.safetensors", "tokenizer.json"}:
+        if not files.keys() >= {"config.json", "model.safetensors", "tokenizer.json", ONNX}:
             raise ValueError
     except FileNotFoundError:
         raise BadModel(f"model file {path} is missing: restore it from git, or set MOODLINE_MODEL_DIR") from None
@@ -51,71 +46,103 @@ def verify(folder):
     return manifest
 
 
-class Model:
-    """A loaded model. `score` may be called from many threads; `name` and `version` are the manifest's."""
+def open_model(settings):
+    """The Model that the settings name; raises BadModel, with one line, where it is missing, changed or not loadable."""
+    threads, wait_s = settings.model_threads, settings.batch_wait_ms / 1000
+    if settings.hub_model:
+        return Model(TorchEngine(settings.hub_model, None, threads), settings.hub_labels, wait_s)
+    manifest = verify(settings.model_dir)
+    engine = TorchEngine if settings.engine == "torch" else OnnxEngine
+    return Model(engine(settings.model_dir, manifest, threads), wait_s=wait_s)
 
-    def __init__(self, folder, threads=0):
-        """Raises BadModel, with one line, where the files are missing, changed or not loadable."""
-        manifest = verify(folder)
-        self.name, self.version = manifest["name"], manifest["version"]
-        if threads:
-            torch.set_num_threads(threads)
-        transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self._model = AutoModelForSequenceClassification.from_pretrained(
-                folder, local_files_only=True, dtype=torch.float32
-            ).eval()
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise BadModel(f"model in {folder} can't be loaded ({type(error).__name__})") from None
-        labels = self._model.config.id2label
-        self._outputs = [labels[i] for i in range(len(labels))]
-        if tuple(self._outputs[:3]) != SENTIMENTS:
-            raise BadModel(
-                f"model in {folder} has the outputs {self._outputs[:3]}; the first three must be {list(SENTIMENTS)}"
-            )
-        self._turn = threading.Lock()  # one forward pass at a time: two would only share the same cores
+
+class Model:
+    """A loaded model. `score` may be called from many threads; `name` and `version` tell which model it is."""
+
+    def __init__(self, engine, labels=None, wait_s=0.0, cached_characters=CACHED_CHARACTERS):
+        """`labels` maps an engine's labels to outputs of a Reading, those that are none by name already; several may map to one.
+        Readings of texts of up to `cached_characters` are kept."""
+        self.name, self.version = engine.name, engine.version
+        self._engine = engine
+        self._tokenizer = engine.tokenizer
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        # A piece of no known letter, and the bare word mark that stands before it.
+        self._silent = {self._tokenizer.token_to_id(piece) for piece in ("<unk>", "[UNK]", "▁")}
+        self._batcher = Batcher(self._infer, wait_s)
+        self._cache, self._cache_lock = LRUCache(CACHED_TEXTS), threading.Lock()
+        self._cached_characters = cached_characters
+        outputs = [_output(label, labels or {}, engine) for label in engine.labels]
+        self._columns = [[i for i, output in enumerate(outputs) if output == name] for name in SENTIMENTS]
+        self._others = {output: i for i, output in enumerate(outputs) if output not in SENTIMENTS}
+        if not self._columns[0] or not self._columns[2]:
+            raise BadModel(f"model {self.name} has the labels {outputs}; negative and positive must be among them")
+        special = self._tokenizer.encode("").ids
+        self._start, self._end = special[:-1], special[-1:]
 
     def score(self, texts, on_batch=lambda: None):
         """Readings of texts, in their order. `texts`: a list of (text, channel); channel "" where it is unknown.
 
-        `on_batch` is called after each forward pass, for those that must show a sign of life.
+        `on_batch` is called between forward passes, for those that must show a sign of life.
         """
-        windows = [(place, ids) for place, (text, channel) in enumerate(texts) for ids in self._prepare(text, channel)]
-        found = [[] for _ in texts]
-        for (place, ids), outputs in zip(windows, self._infer([ids for _, ids in windows], on_batch)):
-            found[place].append((len(ids), outputs[0], outputs[1]))
-        return [Reading(*merge(each), detect(text), self.name, self.version) for each, (text, _) in zip(found, texts)]
+        keys = [(normalise(text), channel if self._engine.prefixes else "") for text, channel in texts]
+        with self._cache_lock:
+            found = {key: self._cache[key] for key in keys if key in self._cache}
+        fresh = [key for key in dict.fromkeys(keys) if key not in found]
+        windows = [self._windows(*key) for key in fresh]
+        outputs = iter(self._batcher.run([ids for several in windows for ids in several], on_batch))
+        for key, several in zip(fresh, windows):
+            each = [(len(ids), *next(outputs)) for ids in several]
+            read = merge(each) if each else NOTHING_READ
+            found[key] = Reading(*read, detect(key[0]), self.name, self.version)
+        with self._cache_lock:
+            self._cache.update({key: found[key] for key in fresh if len(key[0]) <= self._cached_characters})
+        return [found[key] for key in keys]
 
-    def _prepare(self, text, channel):
-        """Token ids of a text's windows, each with the channel in front and the special tokens around."""
-        special = self._tokenizer
-        start = [special.cls_token_id, *special(channel_prefix(channel), add_special_tokens=False)["input_ids"]]
-        body = special(normalise(text), add_special_tokens=False, truncation=False, verbose=False)["input_ids"]
-        room = WINDOW_TOKENS - len(start) - 1
-        count = max(1, -(-len(body) // room))
+    def _windows(self, text, channel):
+        """Token ids of a text's windows, each with the channel in front and the special tokens around; none where the
+        vocabulary has no piece of the text."""
+        body = self._encode(text)
+        if self._silent.issuperset(body):
+            return []
+        start = self._start
+        if self._engine.prefixes:
+            start = [*start, *self._encode(channel_prefix(channel))]
+        room = WINDOW_TOKENS - len(start) - len(self._end)
+        count = -(-len(body) // room)
         step = -(-len(body) // count)  # even windows: a last one of two words would be read without its context
+        return [[*start, *body[at : at + step], *self._end] for at in range(0, len(body), step)]
+
+    def _encode(self, text):
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def _infer(self, windows):
+        """(sentiment probabilities, other outputs) of windows that share one forward pass."""
+        longest = max(map(len, windows))
+        ids = np.full((len(windows), longest), self._engine.pad_id, np.int64)
+        mask = np.zeros_like(ids)
+        for row, window in enumerate(windows):
+            ids[row, : len(window)] = window
+            mask[row, : len(window)] = 1
+        logits = self._engine(ids, mask).astype(np.float64)  # (N, labels)
+        feelings = logits[:, [i for columns in self._columns for i in columns]]
+        odds = np.exp(logits - feelings.max(1, keepdims=True))
+        sums = np.stack([odds[:, columns].sum(1) for columns in self._columns], 1)  # (N, 3)
+        probabilities = sums / sums.sum(1, keepdims=True)
+        marks = 1 / (1 + np.exp(-logits))
         return [
-            [*start, *body[at : at + step], special.sep_token_id] for at in range(0, max(1, len(body)), max(1, step))
+            (tuple(probabilities[row].tolist()), {name: float(marks[row, i]) for name, i in self._others.items()})
+            for row in range(len(windows))
         ]
 
-    def _infer(self, windows, on_batch):
-        """(sentiment probabilities, other outputs) of windows, in their order; similar lengths share a forward pass."""
-        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
-        found = [None] * len(windows)
-        while order:
-            longest = len(windows[order[-1]])
-            group, order = order[-max(1, BATCH_TOKENS // longest) :], order[: -max(1, BATCH_TOKENS // longest)]
-            padded = torch.full((len(group), longest), self._tokenizer.pad_token_id)  # (N, L) int64
-            mask = torch.zeros((len(group), longest), dtype=torch.long)
-            for row, i in enumerate(group):
-                padded[row, : len(windows[i])] = torch.tensor(windows[i])
-                mask[row, : len(windows[i])] = 1
-            with self._turn, torch.inference_mode():
-                logits = self._model(input_ids=padded, attention_mask=mask).logits  # (N, outputs) float32
-            sentiments, others = logits[:, :3].softmax(-1).tolist(), logits[:, 3:].sigmoid().tolist()
-            for i, sentiment, other in zip(group, sentiments, others):
-                found[i] = tuple(sentiment), dict(zip(self._outputs[3:], other))
-            on_batch()
-        return found
+
+def _output(label, table, engine):
+    """The output of a Reading that a model's label stands for."""
+    output = table.get(label, label.lower())
+    if is_output(output):
+        return output
+    names = ", ".join(engine.labels)
+    example = json.dumps({label: "negative"})
+    raise BadModel(
+        f"model {engine.name} has the labels {names}: name their meaning in MOODLINE_HUB_LABELS, as {example}"
+    )

@@ -6,6 +6,13 @@ SENTIMENTS = ("negative", "neutral", "positive")
 KINDS = {"driver": "drivers", "act": "acts", "emotion": "emotions"}
 CHURN_INTENT = "churn_intent"
 NEUTRAL_SALIENCE = 0.2
+NOTHING_READ = (0.0, 1.0, 0.0), {}  # a text without one piece of the model's vocabulary says nothing to it
+
+
+def is_output(name):
+    """Whether a model's output of this name has a place in a Reading."""
+    kind, colon, rest = name.partition(":")
+    return name in SENTIMENTS or name == CHURN_INTENT or (kind in KINDS and bool(colon and rest))
 
 
 @dataclass(frozen=True)

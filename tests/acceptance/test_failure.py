@@ -125,13 +125,13 @@ def copied_model(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json", "manifest.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "tokenizer.json", "config.json", "manifest.json"])
 def test_a_missing_model_file_is_named_and_nothing_starts(tmp_path, copied_model, name):
     (copied_model / name).unlink()
     assert f"{name} is missing" in refusal(tmp_path, model_dir=copied_model)
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json"])
+@pytest.mark.parametrize("name", ["model.safetensors", "model.onnx", "tokenizer.json", "config.json"])
 def test_a_changed_model_file_is_named_and_nothing_starts(tmp_path, copied_model, name):
     with open(copied_model / name, "r+b") as file:
         file.seek(100)

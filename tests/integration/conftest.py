@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service import auth
-from service.api.common import Parts
+from service.api.common import Parts, Queue
 from service.app import create_app
 from service.database import migrate, open_engine, transaction
 from service.settings import Settings
@@ -30,7 +30,8 @@ def open_house(url, **settings):
     settings = Settings(database_url=url, embedded_worker=False, wait_s=2, **settings)
     engine, model = open_engine(settings.url), StandInModel()
     migrate(engine)
-    parts = Parts(settings, engine, model, Worker(engine, model, settings))
+    queue = Queue(settings.model_queue, settings.retry_after_s)
+    parts = Parts(settings, engine, model, Worker(engine, model, settings), queue)
     client = TestClient(create_app(parts), raise_server_exceptions=True)
     with transaction(engine) as connection:
         client.headers["Authorization"] = f"Bearer {auth.create_first(connection)}"
