@@ -110,7 +110,7 @@ def test_the_demo_gives_every_endpoint_something_to_show(tmp_path):
         at_risk = {one["customer"]["id"] or one["customer"]["identities"][0]["value"] for one in signals}
         assert len(at_risk & LEAVING) >= 9
         assert len(at_risk - LEAVING) <= 4
-        # Two sincere thanks are taken for irony, and put these two at the very edge (40 of 100).
+        # These two stand at the very edge (40 of 100): one says "Could not be happier", which the model does not understand.
         assert at_risk & HAPPY <= {"samir-haddad", "emily-harris"}
         assert len(server.client.get("/v1/customers/avi-malka/timeline").json()["timeline"]) >= 3
         assert server.client.get("/v1/interactions/chat-desk/demo-0001").json()["turns"]
