@@ -1,0 +1,283 @@
+"""Events, signals, segments, roll-ups, subscriptions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+at = sa.DateTime(timezone=True)
+
+
+def upgrade():
+    op.create_table(
+        "churn_weights",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("fitted_at", at, nullable=False),
+        sa.Column("in_force", sa.Boolean(), nullable=False),
+        sa.Column("weights", sa.JSON(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_churn_weights")),
+    )
+    op.create_table(
+        "common_causes",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("driver", sa.String(length=64), nullable=False),
+        sa.Column("customers", sa.Integer(), nullable=False),
+        sa.Column("usual", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_common_causes")),
+        sa.UniqueConstraint("day", "driver", name=op.f("uq_common_causes_day")),
+    )
+    op.create_table(
+        "daily",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("stage", sa.String(length=64), nullable=False),
+        sa.Column("team", sa.String(length=64), nullable=False),
+        sa.Column("conversations", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("negative", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("neutral", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("positive", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("valence", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("valence_squared", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rated", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("rating", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("disagreed", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("bad_starts", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("turned_around", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("day", "channel", "stage", "team", name=op.f("pk_daily")),
+    )
+    op.create_table(
+        "daily_agents",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("agent", sa.String(length=200), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("stage", sa.String(length=64), nullable=False),
+        sa.Column("conversations", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("bad_starts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("turned_around", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("day", "agent", "channel", "stage", name=op.f("pk_daily_agents")),
+    )
+    op.create_table(
+        "self_assessments",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("who", sa.String(length=200), nullable=False),
+        sa.Column("at", at, nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("score", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_self_assessments")),
+    )
+    with op.batch_alter_table("self_assessments") as batch_op:
+        batch_op.create_index(batch_op.f("ix_self_assessments_at"), ["at"], unique=False)
+
+    op.create_table(
+        "subscriptions",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("url", sa.String(length=2000), nullable=False),
+        sa.Column("secret", sa.String(length=100), nullable=False),
+        sa.Column("kinds", sa.JSON(), nullable=False),
+        sa.Column("filters", sa.JSON(), nullable=False),
+        sa.Column("created_at", at, nullable=False),
+        sa.Column("switched_off_at", at, nullable=True),
+        sa.Column("switched_off_why", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_subscriptions")),
+        sa.UniqueConstraint("id", name=op.f("uq_subscriptions_id")),
+    )
+    op.create_table(
+        "daily_customers",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("driver", sa.String(length=64), nullable=False),
+        sa.Column("customer_pk", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(length=16), nullable=False),
+        sa.Column("stage", sa.String(length=64), nullable=False),
+        sa.Column("negative", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("neutral", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("positive", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("example_pk", sa.Integer(), nullable=True),
+        sa.Column("example_position", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_daily_customers_customer_pk")),
+        sa.PrimaryKeyConstraint("day", "driver", "customer_pk", "channel", "stage", name=op.f("pk_daily_customers")),
+    )
+    with op.batch_alter_table("daily_customers") as batch_op:
+        batch_op.create_index(batch_op.f("ix_daily_customers_customer_pk"), ["customer_pk"], unique=False)
+
+    op.create_table(
+        "events",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.String(length=200), nullable=False),
+        sa.Column("customer_pk", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("occurred_at", at, nullable=False),
+        sa.Column("received_at", at, nullable=False),
+        sa.Column("attributes", sa.JSON(none_as_null=True), nullable=True),
+        sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_events_customer_pk")),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_events")),
+        sa.UniqueConstraint("source", "id", name=op.f("uq_events_source")),
+    )
+    with op.batch_alter_table("events") as batch_op:
+        batch_op.create_index("ix_events_customer_pk", ["customer_pk", "occurred_at"], unique=False)
+        batch_op.create_index("ix_events_kind", ["kind", "occurred_at"], unique=False)
+
+    op.create_table(
+        "segment_changes",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("customer_pk", sa.Integer(), nullable=False),
+        sa.Column("before", sa.String(length=16), nullable=True),
+        sa.Column("segment", sa.String(length=16), nullable=True),
+        sa.Column("at", at, nullable=False),
+        sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_segment_changes_customer_pk")),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_segment_changes")),
+    )
+    with op.batch_alter_table("segment_changes") as batch_op:
+        batch_op.create_index(batch_op.f("ix_segment_changes_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_segment_changes_customer_pk"), ["customer_pk"], unique=False)
+
+    op.create_table(
+        "signals",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("cause", sa.String(length=100), nullable=False),
+        sa.Column("customer_pk", sa.Integer(), nullable=True),
+        sa.Column("at", at, nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_signals_customer_pk")),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_signals")),
+        sa.UniqueConstraint("kind", "cause", name=op.f("uq_signals_kind")),
+    )
+    with op.batch_alter_table("signals") as batch_op:
+        batch_op.create_index(batch_op.f("ix_signals_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_signals_customer_pk"), ["customer_pk"], unique=False)
+
+    op.create_table(
+        "deliveries",
+        sa.Column("pk", sa.Integer(), nullable=False),
+        sa.Column("subscription_pk", sa.Integer(), nullable=False),
+        sa.Column("signal_pk", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_at", at, nullable=False),
+        sa.Column("first_at", at, nullable=False),
+        sa.Column("finished_at", at, nullable=True),
+        sa.Column("outcome", sa.String(length=200), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["signal_pk"], ["signals.pk"], name=op.f("fk_deliveries_signal_pk"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_pk"], ["subscriptions.pk"], name=op.f("fk_deliveries_subscription_pk"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("pk", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("subscription_pk", "signal_pk", name=op.f("uq_deliveries_subscription_pk")),
+    )
+    with op.batch_alter_table("deliveries") as batch_op:
+        batch_op.create_index(
+            "ix_deliveries_pending",
+            ["next_at"],
+            unique=False,
+            postgresql_where=sa.text("status = 'pending'"),
+            sqlite_where=sa.text("status = 'pending'"),
+        )
+
+    op.create_table(
+        "wishes",
+        sa.Column("interaction_pk", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("customer_pk", sa.Integer(), nullable=False),
+        sa.Column("occurred_at", at, nullable=False),
+        sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_wishes_customer_pk")),
+        sa.ForeignKeyConstraint(
+            ["interaction_pk"], ["interactions.pk"], name=op.f("fk_wishes_interaction_pk"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("interaction_pk", "position", name=op.f("pk_wishes")),
+    )
+    with op.batch_alter_table("wishes") as batch_op:
+        batch_op.create_index("ix_wishes_customer_pk", ["customer_pk", "occurred_at"], unique=False)
+
+    with op.batch_alter_table("customers") as batch_op:
+        batch_op.add_column(sa.Column("at_risk", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("falling", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("segment", sa.String(length=16), nullable=True))
+        batch_op.add_column(sa.Column("segment_at", at, nullable=True))
+        batch_op.add_column(sa.Column("channel", sa.String(length=16), nullable=True))
+        batch_op.add_column(sa.Column("stage", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("last_at", at, nullable=True))
+        batch_op.create_index("ix_customers_segment", ["segment", "pk"], unique=False)
+
+    with op.batch_alter_table("interactions") as batch_op:
+        batch_op.add_column(sa.Column("team", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("open", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("counted", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.create_index(
+            "ix_interactions_uncounted",
+            ["pk"],
+            unique=False,
+            postgresql_where=sa.text("status = 'scored' AND NOT counted"),
+            sqlite_where=sa.text("status = 'scored' AND NOT counted"),
+        )
+
+
+def downgrade():
+
+    with op.batch_alter_table("interactions") as batch_op:
+        batch_op.drop_index(
+            "ix_interactions_uncounted",
+            postgresql_where=sa.text("status = 'scored' AND NOT counted"),
+            sqlite_where=sa.text("status = 'scored' AND NOT counted"),
+        )
+        batch_op.drop_column("counted")
+        batch_op.drop_column("open")
+        batch_op.drop_column("team")
+
+    with op.batch_alter_table("customers") as batch_op:
+        batch_op.drop_index("ix_customers_segment")
+        batch_op.drop_column("last_at")
+        batch_op.drop_column("stage")
+        batch_op.drop_column("channel")
+        batch_op.drop_column("segment_at")
+        batch_op.drop_column("segment")
+        batch_op.drop_column("falling")
+        batch_op.drop_column("at_risk")
+
+    with op.batch_alter_table("wishes") as batch_op:
+        batch_op.drop_index("ix_wishes_customer_pk")
+
+    op.drop_table("wishes")
+    with op.batch_alter_table("deliveries") as batch_op:
+        batch_op.drop_index(
+            "ix_deliveries_pending",
+            postgresql_where=sa.text("status = 'pending'"),
+            sqlite_where=sa.text("status = 'pending'"),
+        )
+
+    op.drop_table("deliveries")
+    with op.batch_alter_table("signals") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_signals_customer_pk"))
+        batch_op.drop_index(batch_op.f("ix_signals_at"))
+
+    op.drop_table("signals")
+    with op.batch_alter_table("segment_changes") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_segment_changes_customer_pk"))
+        batch_op.drop_index(batch_op.f("ix_segment_changes_at"))
+
+    op.drop_table("segment_changes")
+    with op.batch_alter_table("events") as batch_op:
+        batch_op.drop_index("ix_events_kind")
+        batch_op.drop_index("ix_events_customer_pk")
+
+    op.drop_table("events")
+    with op.batch_alter_table("daily_customers") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_daily_customers_customer_pk"))
+
+    op.drop_table("daily_customers")
+    op.drop_table("subscriptions")
+    with op.batch_alter_table("self_assessments") as batch_op:
+        batch_op.drop_index(batch_op.f("ix_self_assessments_at"))
+
+    op.drop_table("self_assessments")
+    op.drop_table("daily_agents")
+    op.drop_table("daily")
+    op.drop_table("common_causes")
+    op.drop_table("churn_weights")
