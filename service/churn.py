@@ -1,17 +1,50 @@
 """Mood and what else is known → churn risk from 0 to 100, with its reasons (pure; docs/mood.md holds the scorecard)."""
 
+import itertools
+import math
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from statistics import median
 
-INTENT_POINTS, INTENT_HALF_LIFE_DAYS = 60, 30
-LOW_MOOD_POINTS = 45
-FALL_POINTS = 15
-BAD_ENDING_POINTS, BAD_ENDING = 10, -0.3
+from service.mood import BAD, in_order
+
+# The most that each reason can give: strength in [0, 1] times these is its points.
+POINTS = {
+    "churn_intent": 60,
+    "low_mood": 45,
+    "mood_fell": 15,
+    "repeated_contacts": 16,
+    "competitor_named": 12,
+    "low_rating": 12,
+    "bad_ending": 10,
+    "silence_after_bad": 10,
+    "app_uninstalled": 20,
+    "unsubscribed": 15,
+    "leaving_page": 12,
+    "complaint_open": 10,
+    "disliked": 8,
+    "refund": 6,
+    "cart_abandoned": 4,
+    "renewed": -15,
+    "purchase": -6,
+}
+BAD_ENDING = -0.3
+INTENT_HALF_LIFE_DAYS = 30
+COMPETITOR_HALF_LIFE_DAYS = 30
 FADE_HALF_LIFE_DAYS = 60  # of what the last conversations alone tell, while nothing more is heard
-REPEATED_POINTS, REPEATED_MOST, REPEATED_DAYS = 8, 16, 30
-LOW_RATING_POINTS, LOW_RATING_DAYS = 12, 60
+EVENT_HALF_LIFE_DAYS = 21
+REPEATED_DAYS = 30
+LOW_RATING_DAYS = 60
 LOW_RATING = {"csat": 2, "nps": 6, "stars": 2}
-NEGATIVE = -0.2
+SILENT_DAYS, SILENT_PAUSES = (
+    14,
+    2,
+)  # silent: longer than both so many days and so many of the customer's own usual pauses
+SHARED_PART = 0.5  # of a low mood counts while the latest conversation has a cause common to many customers
+LEAVING_PAGES = ("cancel", "leav", "close", "terminat", "disconnect", "port", "ביטול", "עזיב", "ניתוק", "ניוד", "סגיר")
+
+LOST_EVENTS = ("churned", "cancelled")
+BACK_EVENTS = ("won_back", "renewed", "purchase")
 
 SENTENCES = {
     "churn_intent": {
@@ -24,103 +57,227 @@ SENTENCES = {
         "he": "מצב הרוח ירד ביחס לרמה הרגילה של הלקוח",
     },
     "bad_ending": {"en": "The last conversation ended badly", "he": "השיחה האחרונה הסתיימה רע"},
-    "repeated_contacts": {"en": "Several bad conversations within 30 days", "he": "כמה שיחות רעות בתוך 30 יום"},
+    "repeated_contacts": {
+        "en": "Repeated contacts about one matter that is not resolved",
+        "he": "פניות חוזרות באותו עניין שלא נפתר",
+    },
+    "competitor_named": {"en": "A competitor was named", "he": "הוזכר מתחרה"},
+    "silence_after_bad": {
+        "en": "Nothing was heard since a bad experience, for longer than usual",
+        "he": "שתיקה ארוכה מהרגיל אחרי חוויה רעה",
+    },
     "low_rating": {"en": "The customer gave a low rating", "he": "הלקוח נתן ציון נמוך"},
+    "app_uninstalled": {"en": "The app was uninstalled", "he": "האפליקציה הוסרה"},
+    "unsubscribed": {"en": "The customer unsubscribed from messages", "he": "הלקוח ביטל הרשמה להודעות"},
+    "leaving_page": {"en": "The customer looked at a page about leaving", "he": "הלקוח ביקר בעמוד שעניינו עזיבה"},
+    "complaint_open": {"en": "A complaint is open", "he": "תלונה פתוחה"},
+    "disliked": {"en": "The customer disliked something of ours", "he": "הלקוח סימן שלא אהב"},
+    "refund": {"en": "Money was refunded", "he": "בוצע החזר כספי"},
+    "cart_abandoned": {"en": "A cart was abandoned", "he": "סל קניות ננטש"},
+    "renewed": {"en": "The customer renewed lately", "he": "הלקוח חידש לאחרונה"},
+    "purchase": {"en": "The customer bought lately", "he": "הלקוח קנה לאחרונה"},
+    "common_cause": {
+        "en": "Part of it has a cause that many customers share these days",
+        "he": "חלק מזה נובע מסיבה משותפת ללקוחות רבים בימים אלה",
+    },
 }
 
 
 @dataclass(frozen=True)
+class Event:
+    """Something a customer did or that happened to them; kind is one of interaction.EVENT_KINDS."""
+
+    key: int
+    kind: str
+    occurred_at: datetime
+    attributes: dict | None = None
+
+
+@dataclass(frozen=True)
 class Reason:
-    """points of the risk; evidence is (key of the conversation, position of the turn or None for its rating) pairs."""
+    """points of the risk, from strength in [0, 1]; evidence is (key of the conversation, position of the turn or None for its
+    rating) pairs, events are keys of events."""
 
     code: str
     points: int
-    evidence: tuple[tuple[int, int | None], ...]
+    strength: float
+    evidence: tuple[tuple[int, int | None], ...] = ()
+    events: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Churn:
+    """risk from 0 to 100, its reasons, the weightiest first, and by what it was judged: scorecard, fitted or lost."""
+
     risk: int
     reasons: tuple[Reason, ...]
+    by: str = "scorecard"
 
 
-def assess(mood, conversations, at):
-    """Churn of a customer at a time: the sum of the scorecard's points, at most 100, the weightiest reason first.
+@dataclass(frozen=True)
+class Weights:
+    """What `moodline churn fit` learned: risk = 100 / (1 + exp(-(intercept + Σ coefficient · strength)))."""
 
-    `mood` is the customer's Mood or None, `conversations` the Dated ones it came from.
+    intercept: float
+    coefficients: dict[str, float]
+
+
+def is_lost(events):
+    """Whether the customer's latest event of leaving or coming back is one of leaving."""
+    turning = [event for event in events if event.kind in LOST_EVENTS + BACK_EVENTS]
+    return bool(turning) and max(turning, key=lambda event: (event.occurred_at, event.key)).kind in LOST_EVENTS
+
+
+def assess(mood, conversations, events, at, shared=frozenset(), weights=None):
+    """Churn of a customer at a time: the scorecard's points added, from 0 to 100, or what fitted Weights make of the same strengths.
+
+    `mood` is the customer's Mood or None, `conversations` the Dated ones it came from, `events` their Events; `shared` holds the
+    keys of conversations whose cause is common to many customers. One who has left is at risk no more.
     """
-    known = sorted(
-        (c for c in conversations if c.conversation.overall is not None), key=lambda c: (c.occurred_at, c.key)
-    )
-    if mood is None or not known:
-        return Churn(0, ())
-    fade = 2 ** (-max(timedelta(), at - mood.last_at) / timedelta(days=FADE_HALF_LIFE_DAYS))
-    found = [
-        _intent(known, at),
-        _low_mood(mood, known, fade),
-        _fall(mood, known, fade),
-        _ending(known, fade),
-        _repeated(known, at),
-        _rating(known, at),
+    if is_lost(events):
+        return Churn(0, (), "lost")
+    known = in_order(conversations)
+    found = [*(_heard(mood, known, at, shared, events) if known else ()), *_happened(events, at)]
+    found = [(code, strength, *rest) for code, strength, *rest in found if strength > 0]
+    if weights is None:
+        reasons = [Reason(code, round(POINTS[code] * strength), strength, *rest) for code, strength, *rest in found]
+        risk = max(0, min(100, sum(reason.points for reason in reasons)))
+    else:
+        reasons, risk = _fitted(found, weights)
+    reasons = sorted((reason for reason in reasons if reason.points), key=lambda reason: -reason.points)
+    if known and known[-1].key in shared and reasons:
+        reasons.append(Reason("common_cause", 0, 1.0, (_lowest(known[-1]),)))
+    return Churn(risk, tuple(reasons), "scorecard" if weights is None else "fitted")
+
+
+def strengths(mood, conversations, events, at):
+    """{code: strength in [0, 1]} of every reason of POINTS, 0 where it is not found: the features that weights are fitted on."""
+    known = in_order(conversations)
+    found = [*(_heard(mood, known, at, frozenset(), events) if known else ()), *_happened(events, at)]
+    return dict.fromkeys(POINTS, 0.0) | {code: strength for code, strength, *_ in found}
+
+
+def _fitted(found, weights):
+    """Each reason's points are what the risk would lack without it, so that they can be read like the scorecard's."""
+
+    def risk_of(rows):
+        total = weights.intercept + sum(weights.coefficients.get(code, 0.0) * strength for code, strength, *_ in rows)
+        return round(100 / (1 + math.exp(-max(-50.0, min(50.0, total)))))
+
+    whole = risk_of(found)
+    reasons = [
+        Reason(row[0], whole - risk_of([other for other in found if other is not row]), *row[1:]) for row in found
     ]
-    reasons = sorted((reason for reason in found if reason and reason.points > 0), key=lambda reason: -reason.points)
-    return Churn(min(100, sum(reason.points for reason in reasons)), tuple(reasons))
+    return reasons, whole
 
 
-def _lowest(conversation):
-    return conversation.key, conversation.conversation.lowest_turn
+def _faded(at, since, half_life_days):
+    return 2 ** (-max(timedelta(), at - since) / timedelta(days=half_life_days))
+
+
+def _heard(mood, known, at, shared, events):
+    """(code, strength, evidence) of what the customer said, and did not say."""
+    fade = _faded(at, mood.last_at, FADE_HALF_LIFE_DAYS)
+    own = [c for c in known if c.key not in shared]
+    yield _intent(known, at)
+    if mood.valence < BAD:
+        worst = sorted(known, key=lambda c: c.conversation.felt)[:2]
+        part = SHARED_PART if known[-1].key in shared else 1
+        yield "low_mood", part * fade * min(1.0, -mood.valence / 0.8), tuple(_lowest(c) for c in worst)
+    if mood.trend.direction == "falling" and known[-1].key not in shared:
+        yield "mood_fell", fade * min(1.0, -mood.trend.change), (_lowest(known[-1]),)
+    last = known[-1].conversation
+    if known[-1].key not in shared and last.last_third is not None and last.last_third < BAD_ENDING:
+        yield "bad_ending", fade, ((known[-1].key, last.last_low_turn),)
+    yield _repeated(own, at, events)
+    yield _competitor(known, at)
+    yield _silent(own, known, at)
+    yield _rating(known, at)
+
+
+def _lowest(c):
+    return c.key, c.conversation.lowest_turn
 
 
 def _intent(known, at):
-    said = [c for c in known if (c.conversation.churn_intent or 0) >= 0.5]
-    if not said:
-        return None
-
     def weight(c):
-        return c.conversation.churn_intent * 2 ** (
-            -max(timedelta(), at - c.occurred_at) / timedelta(days=INTENT_HALF_LIFE_DAYS)
-        )
+        return c.conversation.churn_intent * _faded(at, c.occurred_at, INTENT_HALF_LIFE_DAYS)
 
-    said.sort(key=weight, reverse=True)
+    said = sorted((c for c in known if (c.conversation.churn_intent or 0) >= 0.5), key=weight, reverse=True)
     evidence = tuple((c.key, c.conversation.churn_turn) for c in said[:3])
-    return Reason("churn_intent", round(INTENT_POINTS * weight(said[0])), evidence)
+    return "churn_intent", weight(said[0]) if said else 0.0, evidence
 
 
-def _low_mood(mood, known, fade):
-    if mood.valence >= NEGATIVE:
-        return None
-    worst = sorted(known, key=lambda c: c.conversation.overall)[:2]
-    return Reason(
-        "low_mood", round(fade * LOW_MOOD_POINTS * min(1.0, -mood.valence / 0.8)), tuple(_lowest(c) for c in worst)
-    )
+def _repeated(known, at, events):
+    """Bad conversations on one driver within REPEATED_DAYS, after the last good word on it or the last complaint resolved."""
+    recent = [c for c in known if at - c.occurred_at <= timedelta(days=REPEATED_DAYS)]
+    resolved = [event.occurred_at for event in events if event.kind == "complaint_resolved"]
+    open_matters = {}
+    for c in recent:
+        names = [name for name, _, _ in c.conversation.drivers if name not in ("competitor", "resolution")] or [""]
+        for name in names:
+            if c.conversation.felt < BAD:
+                open_matters.setdefault(name, []).append(c)
+            elif c.conversation.felt > -BAD:
+                open_matters.pop(name, None)
+    matters = [[c for c in some if all(c.occurred_at > when for when in resolved)] for some in open_matters.values()]
+    longest = max(matters, key=len, default=[])
+    return "repeated_contacts", min(1.0, max(0, len(longest) - 1) / 2), tuple(_lowest(c) for c in longest[-3:])
 
 
-def _fall(mood, known, fade):
-    if mood.trend.direction != "falling":
-        return None
-    return Reason("mood_fell", round(fade * FALL_POINTS * min(1.0, -mood.trend.change)), (_lowest(known[-1]),))
-
-
-def _ending(known, fade):
-    last = known[-1].conversation
-    if last.last_third >= BAD_ENDING:
-        return None
-    return Reason("bad_ending", round(fade * BAD_ENDING_POINTS), ((known[-1].key, last.last_low_turn),))
-
-
-def _repeated(known, at):
-    bad = [
-        c for c in known if c.conversation.overall < NEGATIVE and at - c.occurred_at <= timedelta(days=REPEATED_DAYS)
+def _competitor(known, at):
+    named = [
+        (c, position)
+        for c in known
+        for name, position, valence in c.conversation.drivers
+        if name == "competitor" and valence <= -BAD
     ]
-    if len(bad) < 2:
-        return None
-    return Reason(
-        "repeated_contacts", min(REPEATED_MOST, REPEATED_POINTS * (len(bad) - 1)), tuple(_lowest(c) for c in bad[-3:])
+    if not named:
+        return "competitor_named", 0.0
+    return (
+        "competitor_named",
+        _faded(at, named[-1][0].occurred_at, COMPETITOR_HALF_LIFE_DAYS),
+        tuple((c.key, position) for c, position in named[-2:]),
     )
+
+
+def _silent(own, known, at):
+    last = known[-1]
+    if not own or own[-1] is not last or last.conversation.felt >= BAD_ENDING:
+        return "silence_after_bad", 0.0
+    pauses = [(b.occurred_at - a.occurred_at) / timedelta(days=1) for a, b in itertools.pairwise(known)]
+    usual = max(SILENT_DAYS, SILENT_PAUSES * median(pauses)) if pauses else SILENT_DAYS
+    silent = (at - last.occurred_at) / timedelta(days=1)
+    if silent <= usual:
+        return "silence_after_bad", 0.0
+    begun = last.occurred_at + timedelta(days=usual)
+    return "silence_after_bad", _faded(at, begun, FADE_HALF_LIFE_DAYS), (_lowest(last),)
 
 
 def _rating(known, at):
     rated = [c for c in known if c.rating and at - c.occurred_at <= timedelta(days=LOW_RATING_DAYS)]
     if not rated or rated[-1].rating["value"] > LOW_RATING[rated[-1].rating["kind"]]:
-        return None
-    return Reason("low_rating", LOW_RATING_POINTS, ((rated[-1].key, None),))
+        return "low_rating", 0.0
+    return "low_rating", 1.0, ((rated[-1].key, None),)
+
+
+def _happened(events, at):
+    """(code, strength, evidence, events) of what the customer did."""
+    latest = {}
+    for event in sorted(events, key=lambda event: (event.occurred_at, event.key)):
+        code = _code(event)
+        if code:
+            latest[code] = event
+        if event.kind == "complaint_resolved":
+            latest.pop("complaint_open", None)
+    for code, event in latest.items():
+        yield code, _faded(at, event.occurred_at, EVENT_HALF_LIFE_DAYS), (), (event.key,)
+
+
+def _code(event):
+    if event.kind == "complaint_opened":
+        return "complaint_open"
+    if event.kind == "page_visited":
+        page = str((event.attributes or {}).get("page", "")).lower()
+        return "leaving_page" if any(mark in page for mark in LEAVING_PAGES) else None
+    return event.kind if event.kind in POINTS else None

@@ -1,16 +1,27 @@
 """Interactions → rows: stored once, durable before it answers, kept under their customer or identity."""
 
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select, tuple_, update
 
+from service import rollups
 from service.database import insert_new
-from service.errors import Conflict
-from service.interaction import Identity
+from service.errors import Conflict, NotFound
+from service.interaction import MAX_TURNS, Identity
 from service.record import add_evidence, refresh
-from service.tables import PENDING, customers, identities, interactions, turns
+from service.tables import (
+    PENDING,
+    customers,
+    events,
+    identities,
+    interactions,
+    segment_changes,
+    signals,
+    turns,
+    wishes,
+)
 
 
 @dataclass(frozen=True)
@@ -66,11 +77,8 @@ def _find(connection, keys):
 
 def _insert(connection, fresh, lease):
     """Store interactions, their turns and their customers; returns {(source, id): pk} of those that were not there yet."""
-    now = datetime.now(UTC)
-    owners = {
-        **_owners_by_id(connection, {one.customer_id for one in fresh if one.customer_id is not None}, now),
-        **_owners_by_identity(connection, {one.identity for one in fresh if one.identity is not None}, now),
-    }
+    now, spoken = datetime.now(UTC), []
+    owners = _owners(connection, fresh, now)
     rows = [
         {
             "source": one.source,
@@ -81,6 +89,8 @@ def _insert(connection, fresh, lease):
             "received_at": now,
             "stage": one.stage,
             "agent": one.agent,
+            "team": one.team,
+            "open": one.open,
             "rating": one.rating,
             "attributes": one.attributes,
             "status": PENDING,
@@ -91,15 +101,99 @@ def _insert(connection, fresh, lease):
     ]
     columns = [interactions.c.pk, interactions.c.source, interactions.c.id]
     new = {_key(row): row.pk for row in insert_new(connection, interactions, rows, ["source", "id"], columns)}
-    spoken = [
-        {"interaction_pk": new[_key(one)], "position": position} | asdict(turn)
-        for one in fresh
-        if _key(one) in new
-        for position, turn in enumerate(one.turns)
-    ]
+    for one in fresh:
+        if _key(one) in new:
+            spoken += _rows(new[_key(one)], 0, one.turns)
     if spoken:
         connection.execute(turns.insert(), spoken)
     return new
+
+
+def _rows(interaction_pk, first, spoken):
+    return [
+        {
+            "interaction_pk": interaction_pk,
+            "position": position,
+            "speaker": turn.speaker,
+            "text": turn.text,
+            "start_s": turn.start_s,
+            "end_s": turn.end_s,
+            "reading": turn.reading,
+        }
+        for position, turn in enumerate(spoken, first)
+    ]
+
+
+def append(connection, source, id, spoken, position, still_open, lease):
+    """Append Turns to an open interaction, which the Lease then holds for reading; returns (pk, how many were new).
+
+    `position`: the place of the first of them, or None for the end; what is there already is recognised and left. Raises NotFound, and
+    Conflict where the interaction is closed, the position leaves a gap or other turns stand there.
+    """
+    row = connection.execute(
+        select(interactions.c.pk, interactions.c.open)
+        .where(interactions.c.source == source, interactions.c.id == id)
+        .with_for_update()
+    ).first()
+    if row is None:
+        raise NotFound("no interaction has this source and id")
+    there = connection.execute(
+        select(turns.c.speaker, turns.c.text).where(turns.c.interaction_pk == row.pk).order_by(turns.c.position)
+    ).all()
+    first = len(there) if position is None else position
+    known = there[first : first + len(spoken)]
+    if first > len(there):
+        raise _conflict("position", f"leaves a gap: {len(there)} turns are stored")
+    if [tuple(turn) for turn in known] != [(turn.speaker, turn.text) for turn in spoken[: len(known)]]:
+        raise _conflict("position", "other turns stand there")
+    fresh = spoken[len(known) :]
+    if not row.open and fresh:
+        raise _conflict("open", "the interaction is closed: it was not sent with open, or has ended")
+    if first + len(spoken) > MAX_TURNS:
+        raise _conflict("turns", f"an interaction holds at most {MAX_TURNS:,} turns")
+    if fresh:
+        connection.execute(turns.insert(), _rows(row.pk, len(there), fresh))
+        held = {"status": PENDING, "attempts": 0, "lease_token": lease.token, "lease_until": lease.until}
+        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**held, open=still_open))
+    elif row.open and not still_open:
+        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(open=False))
+    return row.pk, len(fresh)
+
+
+def _conflict(field, message):
+    return Conflict(f"{field} {message}", [{"index": None, "field": field, "message": message}])
+
+
+def accept_events(connection, sent, settings):
+    """Store a batch of Happenings, whole, and their customers' new risks; returns (source, id, whether it is new) for each."""
+    now, first = datetime.now(UTC), {}
+    for one in sent:
+        first.setdefault(_key(one), one)
+    owners = _owners(connection, first.values(), now)
+    rows = [
+        {
+            "source": one.source,
+            "id": one.id,
+            "customer_pk": owners[one.customer_id or one.identity],
+            "kind": one.kind,
+            "occurred_at": one.occurred_at,
+            "received_at": now,
+            "attributes": one.attributes,
+        }
+        for _, one in sorted(first.items())
+    ]
+    columns = [events.c.source, events.c.id, events.c.customer_pk]
+    new = {_key(row): row.customer_pk for row in insert_new(connection, events, rows, ["source", "id"], columns)}
+    refresh(connection, set(new.values()), now, settings)
+    return [(one.source, one.id, _key(one) in new and first[_key(one)] is one) for one in sent]
+
+
+def _owners(connection, sent, now):
+    """{customer id or Identity: customer pk}; those not known yet are made."""
+    return {
+        **_owners_by_id(connection, {one.customer_id for one in sent if one.customer_id is not None}, now),
+        **_owners_by_identity(connection, {one.identity for one in sent if one.identity is not None}, now),
+    }
 
 
 def _owners_by_id(connection, ids, now):
@@ -150,7 +244,7 @@ def _find_identities(connection, wanted, share):
     return {Identity(row.kind, row.value): row.customer_pk for row in rows}
 
 
-def join(connection, customer_id, joined, half_life_days):
+def join(connection, customer_id, joined, settings):
     """Join identities to a customer, who is made if unknown; what was kept under them moves along, and the mood with it.
 
     Returns the number of interactions moved. Raises Conflict where an identity is another customer's; then nothing changes.
@@ -160,7 +254,7 @@ def join(connection, customer_id, joined, half_life_days):
     rows = [{"kind": one.kind, "value": one.value, "customer_pk": target} for one in sorted(joined, key=_in_order)]
     insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
     owners = _find_identities(connection, set(joined), share=False)
-    moved = 0
+    moved, changed = 0, False
     for place, identity in enumerate(joined):
         owner = owners[identity]
         if owner == target:
@@ -172,13 +266,16 @@ def join(connection, customer_id, joined, half_life_days):
         moved += connection.execute(
             update(interactions).where(interactions.c.customer_pk == owner).values(customer_pk=target)
         ).rowcount
-        connection.execute(update(identities).where(identities.c.customer_pk == owner).values(customer_pk=target))
+        for table in (identities, events, wishes, signals, segment_changes):
+            connection.execute(update(table).where(table.c.customer_pk == owner).values(customer_pk=target))
+        rollups.move(connection, owner, target)
         gone = connection.execute(
             delete(customers)
             .where(customers.c.pk == owner)
             .returning(customers.c.read_interactions, customers.c.read_turns)
         ).one()
         add_evidence(connection, target, *gone)
-    if moved:
-        refresh(connection, [target], now, half_life_days)
+        changed = True
+    if changed:
+        refresh(connection, [target], now, settings)
     return moved

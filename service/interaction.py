@@ -5,6 +5,22 @@ from datetime import datetime
 
 CHANNELS = ("chat", "call", "social", "email", "sms", "survey", "review")
 SPEAKERS = ("customer", "agent", "bot")
+EVENT_KINDS = (
+    "churned",
+    "cancelled",
+    "renewed",
+    "purchase",
+    "refund",
+    "complaint_opened",
+    "complaint_resolved",
+    "app_uninstalled",
+    "unsubscribed",
+    "disliked",
+    "page_visited",
+    "cart_abandoned",
+    "won_back",
+)
+MAX_TURNS = 2_000  # of one interaction
 RATING_RANGES = {"csat": (1, 5), "nps": (0, 10), "stars": (1, 5)}
 
 
@@ -18,17 +34,24 @@ class Identity:
 
 @dataclass(frozen=True)
 class Turn:
-    """One stretch of speech; start_s and end_s are seconds from the beginning of the conversation, or None."""
+    """One stretch of speech; start_s and end_s are seconds from the beginning of the conversation, or None.
+
+    reading is what another system has read in it, in the form in which readings are stored; None leaves it to the model.
+    """
 
     speaker: str
     text: str
     start_s: float | None = None
     end_s: float | None = None
+    reading: dict | None = None
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """`id` is the sender's own, unique with `source`. Either customer_id or identity is set. Times are aware UTC."""
+    """`id` is the sender's own, unique with `source`. Either customer_id or identity is set. Times are aware UTC.
+
+    open tells that more turns will be appended; turns may be empty where a rating came alone.
+    """
 
     source: str
     id: str
@@ -39,5 +62,20 @@ class Interaction:
     identity: Identity | None = None
     stage: str | None = None
     agent: str | None = None
+    team: str | None = None
     rating: dict | None = None
+    attributes: dict | None = None
+    open: bool = False
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something a customer did or that happened to them, as a company sends it; kind is one of EVENT_KINDS, the rest as in Interaction."""
+
+    source: str
+    id: str
+    kind: str
+    occurred_at: datetime
+    customer_id: str | None = None
+    identity: Identity | None = None
     attributes: dict | None = None

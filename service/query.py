@@ -8,16 +8,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, or_, select
 
 from service.errors import Invalid, NotFound
-from service.mood import Conversation, Dated, customer_mood, label_of
-from service.record import iso
+from service.mood import Conversation, Dated, customer_mood
+from service.record import iso, level
 from service.tables import PENDING, SCORED, customers, identities, interactions, turns
 
 BUCKETS = ("hour", "day", "week", "month")
 MOST_IN_TIMELINE = 5_000
-
-
-def _sentiment(valence):
-    return None if valence is None else {"label": label_of(valence), "valence": round(valence, 4)}
+BRIEF = ("valence", "label", "trend", "confidence", "evidence")
 
 
 def _customers(connection, pks):
@@ -73,8 +70,10 @@ def _told(row, owner):
         "received_at": iso(row.received_at),
         "stage": row.stage,
         "agent": row.agent,
+        "team": row.team,
         "rating": row.rating,
         "attributes": row.attributes,
+        "open": row.open,
     }
 
 
@@ -84,13 +83,23 @@ def _conversation(row, spoken):
     whole = Conversation(**row.conversation)
     lowest = spoken.get(whole.lowest_turn)
     return {
-        "overall": _sentiment(whole.overall),
-        "first_third": _sentiment(whole.first_third),
-        "last_third": _sentiment(whole.last_third),
+        "overall": level(whole.overall),
+        "score": whole.score,
+        "first_third": level(whole.first_third),
+        "last_third": level(whole.last_third),
         "shift": None if whole.shift is None else round(whole.shift, 4),
         "lowest_turn": lowest
         and {"turn": lowest.position, "text": lowest.text, "valence": lowest.reading["sentiment"]["valence"]},
-        "agent": _sentiment(whole.agent),
+        "turned_around": whole.turned_around,
+        "drivers": [
+            {"name": name, "turn": position, "valence": round(valence, 4)} for name, position, valence in whole.drivers
+        ],
+        "unanswered": whole.unanswered,
+        "longest_silence_s": whole.longest_silence_s,
+        "rating": level(whole.rating),
+        "felt": level(whole.felt),
+        "disagreement": None if whole.disagreement is None else round(whole.disagreement, 4),
+        "agent": level(whole.agent),
     }
 
 
@@ -215,8 +224,8 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
         entries.append(
             {
                 "start": iso(begin),
-                "mood": alone and _sentiment(alone.valence),
-                "ongoing": ongoing and _sentiment(ongoing.valence),
+                "mood": alone and level(alone.valence),
+                "ongoing": ongoing and level(ongoing.valence),
                 "interactions": [
                     {
                         "source": row.source,
@@ -226,7 +235,7 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
                         "stage": row.stage,
                         "rating": row.rating,
                         "status": row.status,
-                        "sentiment": row.conversation and _sentiment(row.conversation["overall"]),
+                        "sentiment": row.conversation and level(Conversation(**row.conversation).felt),
                     }
                     for row in group
                 ],
@@ -263,7 +272,8 @@ def churn_signals(connection, min_risk, since, limit, cursor):
                 "customer": owners[row.pk],
                 "risk": row.risk,
                 "reasons": row.mood["churn"]["reasons"],
-                "mood": {key: row.mood[key] for key in ("valence", "label", "trend", "confidence", "evidence")},
+                "mood": {key: row.mood[key] for key in BRIEF},
+                "segment": row.mood["segment"],
                 "last_interaction": row.mood["last_interaction"],
                 "changed_at": iso(row.risk_changed_at),
                 "as_of": row.mood["as_of"],

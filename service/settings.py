@@ -42,6 +42,18 @@ class Settings(BaseSettings):
     )
     model_threads: int = Field(0, ge=0, description="processor threads for the model; 0: as many as there are cores")
     half_life_days: float = Field(14, gt=0, description="after so many days a conversation weighs half in the mood")
+    signal_raise: int = Field(40, ge=1, le=100, description="a churn signal is raised at this risk, from 0 to 100 …")
+    signal_clear: int = Field(30, ge=0, le=100, description="… and cleared when the risk falls below this")
+    common_cause_customers: int = Field(
+        10, ge=2, description="least customers complaining of one thing in a day to be called a common cause"
+    )
+    stages: str = Field(
+        "acquire,grow,keep",
+        min_length=1,
+        description="stages of the customer's journey, in their order, comma-separated",
+    )
+    agent_insights: bool = Field(False, description="let /v1/insights/agents answer")
+    agent_least: int = Field(5, ge=5, description="least conversations of an agent that /v1/insights/agents tells of")
     phone_region: str = Field(
         "IL", min_length=2, max_length=2, description="country of phone numbers without a country code"
     )
@@ -69,6 +81,12 @@ class Settings(BaseSettings):
         if unknown := [output for output in value.values() if not is_output(output)]:
             raise ValueError(f"{unknown[0]} is no output: give negative, neutral, positive, churn_intent or KIND:NAME")
         return value
+
+    @model_validator(mode="after")
+    def _cleared_below_raised(self):
+        if self.signal_clear > self.signal_raise:
+            raise ValueError(f"{PREFIX}SIGNAL_CLEAR must not be above {PREFIX}SIGNAL_RAISE")
+        return self
 
     @model_validator(mode="after")
     def _hub_runs_on_torch(self):

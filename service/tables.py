@@ -115,7 +115,6 @@ interactions = Table(
     Column("lease_until", UtcDateTime),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("conversation", JSON(none_as_null=True)),
-    Column("counted", Boolean, nullable=False, server_default=false()),  # whether the roll-ups hold it
     UniqueConstraint("source", "id"),
     Index("ix_interactions_customer_pk", "customer_pk", "occurred_at"),
     Index(
@@ -123,12 +122,6 @@ interactions = Table(
         "pk",
         postgresql_where=text("status = 'pending'"),
         sqlite_where=text("status = 'pending'"),
-    ),
-    Index(
-        "ix_interactions_uncounted",
-        "pk",
-        postgresql_where=text("status = 'scored' AND NOT counted"),
-        sqlite_where=text("status = 'scored' AND NOT counted"),
     ),
 )
 

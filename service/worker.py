@@ -10,16 +10,17 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import metrics
+from service.causes import detect
 from service.database import reading, transaction
 from service.ingest import Lease
-from service.mood import TurnMood, conversation_mood
+from service.mood import conversation_mood, silence, turn_mood
 from service.record import record, refresh
-from service.sentiment.reading import CHURN_INTENT
 from service.tables import FAILED, PENDING, customers, interactions, turns
 
 MOST_ATTEMPTS = 5
 MOST_REFRESHED = 50
 LONGEST_PAUSE_S = 30
+LOOK_S = 20  # between looks for a common cause
 
 log = logging.getLogger("moodline.worker")
 
@@ -27,8 +28,8 @@ log = logging.getLogger("moodline.worker")
 class Worker:
     """Reads what waits in the database. `read` serves one caller now; `run` goes on until `stop`; `drain` until nothing waits."""
 
-    def __init__(self, engine, model, settings):
-        self._engine, self._model, self._settings = engine, model, settings
+    def __init__(self, engine, model, settings, clock=lambda: datetime.now(UTC)):
+        self._engine, self._model, self._settings, self._clock = engine, model, settings, clock
         self._wake, self._stopped = threading.Event(), threading.Event()
 
     def wake(self):
@@ -42,10 +43,14 @@ class Worker:
 
     def run(self):
         """Claim and read batches until stopped; after an error, a database that is away say, it goes on with growing pauses."""
-        pause_s = self._settings.worker_poll_s
+        pause_s, look_at = self._settings.worker_poll_s, time.monotonic() + LOOK_S
         while not self._stopped.is_set():
             try:
-                if self.step() or self._refresh_old():
+                worked = self.step()
+                if time.monotonic() > look_at:
+                    self.find_causes()
+                    look_at = time.monotonic() + LOOK_S
+                if worked or self.refresh_old():
                     pause_s = self._settings.worker_poll_s
                     continue
                 self._pause(self._settings.worker_poll_s)
@@ -64,6 +69,7 @@ class Worker:
         """Read batches until nothing claimable is left; calls `advance` with the size of each."""
         while count := self.step():
             advance(count)
+        self.find_causes()
 
     def step(self):
         """Claim one batch and read it; returns how many interactions were claimed."""
@@ -145,34 +151,33 @@ class Worker:
         if not scored:
             return
         with transaction(self._engine) as connection:
-            stored = record(connection, lease.token, scored, datetime.now(UTC), self._settings.half_life_days)
+            stored = record(connection, lease.token, scored, self._clock(), self._settings)
         metrics.READ.inc(stored)
 
     def _score(self, pks, lease):
-        """{pk: ({position: reading as JSON}, Conversation)} of interactions."""
+        """{pk: ({position: reading as JSON} of turns that had none, Conversation)} of interactions."""
         with reading(self._engine) as connection:
+            held = (interactions.c.pk.in_(pks)) & (interactions.c.lease_token == lease.token)
+            ratings = {
+                row.pk: row.rating
+                for row in connection.execute(select(interactions.c.pk, interactions.c.rating).where(held))
+            }
             rows = connection.execute(
-                select(turns.c.interaction_pk, turns.c.position, turns.c.speaker, turns.c.text, interactions.c.channel)
+                select(turns, interactions.c.channel)
                 .join(interactions, interactions.c.pk == turns.c.interaction_pk)
-                .where(interactions.c.pk.in_(pks), interactions.c.lease_token == lease.token)
+                .where(held)
                 .order_by(turns.c.interaction_pk, turns.c.position)
             ).all()
-        spoken = [row for row in rows if row.speaker != "bot"]
-        with metrics.SECONDS.labels("model").time():
-            found = self._model.score([(row.text, row.channel) for row in spoken], on_batch=self._renewal(lease))
-        readings, customer_turns, agent_valences = defaultdict(dict), defaultdict(list), defaultdict(list)
-        for row, read in zip(spoken, found):
-            readings[row.interaction_pk][row.position] = read.as_json()
-            if row.speaker == "customer":
-                customer_turns[row.interaction_pk].append(
-                    TurnMood(row.position, row.text, read.probabilities, read.others.get(CHURN_INTENT))
-                )
-            else:
-                agent_valences[row.interaction_pk].append(read.valence)
-        return {
-            pk: (readings[pk], conversation_mood(customer_turns[pk], agent_valences[pk]))
-            for pk in {row.interaction_pk for row in rows}
-        }
+        unread = [row for row in rows if row.speaker != "bot" and row.reading is None]
+        fresh, spoken = defaultdict(dict), defaultdict(list)
+        if unread:
+            with metrics.SECONDS.labels("model").time():
+                found = self._model.score([(row.text, row.channel) for row in unread], on_batch=self._renewal(lease))
+            for row, read in zip(unread, found):
+                fresh[row.interaction_pk][row.position] = read.as_json()
+        for row in rows:
+            spoken[row.interaction_pk].append(row)
+        return {pk: (fresh[pk], _conversation(spoken[pk], fresh[pk], ratings[pk])) for pk in ratings}
 
     def _renewal(self, lease):
         """A function that lengthens the lease when a third of it has passed: one call may hold hours of speech."""
@@ -190,9 +195,9 @@ class Worker:
 
         return renew
 
-    def _refresh_old(self):
+    def refresh_old(self):
         """Compute stored moods anew that are older than the setting mood_refresh_s: the risk fades with time. Returns how many."""
-        now = datetime.now(UTC)
+        now = self._clock()
         old = (
             select(customers.c.pk)
             .where(customers.c.mood_at < now - timedelta(seconds=self._settings.mood_refresh_s))
@@ -203,8 +208,28 @@ class Worker:
             pks = list(connection.scalars(old))
         if pks:
             with transaction(self._engine) as connection:
-                refresh(connection, pks, now, self._settings.half_life_days)
+                refresh(connection, pks, now, self._settings)
         return len(pks)
+
+    def find_causes(self):
+        """Look for what many customers complain of together; returns the new common causes."""
+        with transaction(self._engine) as connection:
+            return detect(connection, self._clock(), self._settings)
+
+
+def _conversation(spoken, fresh, rating):
+    """The Conversation of an interaction's turn rows, with the readings just made {position: reading} or stored before."""
+    readings = {row.position: fresh.get(row.position, row.reading) for row in spoken}
+    return conversation_mood(
+        [turn_mood(row.position, readings[row.position]) for row in spoken if row.speaker == "customer"],
+        [
+            readings[row.position]["sentiment"]["valence"]
+            for row in spoken
+            if row.speaker == "agent" and readings[row.position]
+        ],
+        rating,
+        silence([(row.speaker, row.start_s, row.end_s) for row in spoken]),
+    )
 
 
 def waiting(connection):

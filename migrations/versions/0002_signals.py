@@ -209,25 +209,11 @@ def upgrade():
     with op.batch_alter_table("interactions") as batch_op:
         batch_op.add_column(sa.Column("team", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("open", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("counted", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.create_index(
-            "ix_interactions_uncounted",
-            ["pk"],
-            unique=False,
-            postgresql_where=sa.text("status = 'scored' AND NOT counted"),
-            sqlite_where=sa.text("status = 'scored' AND NOT counted"),
-        )
 
 
 def downgrade():
 
     with op.batch_alter_table("interactions") as batch_op:
-        batch_op.drop_index(
-            "ix_interactions_uncounted",
-            postgresql_where=sa.text("status = 'scored' AND NOT counted"),
-            sqlite_where=sa.text("status = 'scored' AND NOT counted"),
-        )
-        batch_op.drop_column("counted")
         batch_op.drop_column("open")
         batch_op.drop_column("team")
 

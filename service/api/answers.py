@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from service.segments import SEGMENTS
+
 Label = Literal["negative", "neutral", "positive"]
 
 
@@ -80,6 +82,12 @@ class LowestTurn(Answer):
     valence: float
 
 
+class ConversationDriver(Answer):
+    name: str
+    turn: int
+    valence: float
+
+
 class Conversation(Answer):
     """Of the customer's turns; null where there are none. `agent` is the agent's, kept apart."""
 
@@ -89,15 +97,24 @@ class Conversation(Answer):
     shift: float | None = Field(description="last third - first third")
     lowest_turn: LowestTurn | None
     agent: Level | None
+    score: int | None = Field(description="late-weighted, in [-100, 100]")
+    turned_around: bool = Field(description="it began badly and ended well")
+    drivers: list[ConversationDriver]
+    unanswered: int = Field(description="turns of the agent after the customer's last one")
+    longest_silence_s: float | None = Field(description="longest wait for the customer's answer, where times are known")
+    rating: Level | None = Field(description="of the rating that came with it")
+    felt: Level | None = Field(description="words and rating together")
+    disagreement: float | None = Field(description="rating - overall, where they are far apart")
 
 
 class Evidence(Answer):
-    """A turn with its text; or, without one, the interaction whose rating is meant."""
+    """A turn with its text; or, without one, the interaction whose rating is meant, or an event."""
 
     source: str
     id: str
-    channel: str
     occurred_at: AwareDatetime
+    channel: str | None = None
+    event: str | None = None
     turn: int | None = None
     text: str | None = None
     sentiment: Label | None = None
@@ -119,6 +136,7 @@ class RiskReason(Answer):
 
 class Churn(Answer):
     risk: int = Field(ge=0, le=100)
+    by: Literal["scorecard", "fitted", "lost"]
     reasons: list[RiskReason]
 
 
@@ -140,17 +158,37 @@ class InteractionName(Answer):
     occurred_at: AwareDatetime
 
 
-class MoodBrief(Answer):
+Segment = Literal[SEGMENTS]
+
+
+class MoodDriver(Answer):
+    name: str
     valence: float
-    label: Label
+    share: float
+
+
+class Disagreement(Evidence):
+    apart: float = Field(description="rating - overall valence of the words, in [-2, 2]")
+
+
+class MoodBrief(Answer):
+    """valence and label are null for a customer of whom only events are known."""
+
+    valence: float | None
+    label: Label | None
     trend: Trend
     confidence: float = Field(ge=0, le=1)
     evidence: Amount
 
 
 class Mood(MoodBrief):
-    last_interaction: InteractionName
+    current: Level | None = Field(description="of the latest conversation alone")
+    ongoing: Level | None = Field(description="decayed over all: the same as valence and label")
+    last_interaction: InteractionName | None
     reasons: list[Evidence] = Field(description="the turns that weighed most")
+    drivers: list[MoodDriver]
+    disagreements: list[Disagreement] = Field(description="where a rating and the words with it are far apart")
+    segment: Segment | None
     churn: Churn
     as_of: AwareDatetime
 
@@ -175,8 +213,10 @@ class Stored(Answer):
     received_at: AwareDatetime
     stage: str | None
     agent: str | None
+    team: str | None
     rating: dict[str, Any] | None
     attributes: dict[str, Any] | None
+    open: bool
     conversation: Conversation | None
 
 
@@ -242,7 +282,8 @@ class Signal(Answer):
     risk: int
     reasons: list[RiskReason]
     mood: MoodBrief
-    last_interaction: InteractionName
+    segment: Segment | None
+    last_interaction: InteractionName | None
     changed_at: AwareDatetime
     as_of: AwareDatetime
 

@@ -113,6 +113,6 @@ def put_identities(
     """
     identities = [to_identity(one, service.settings.phone_region) for one in given.identities]
     with transaction(service.engine) as connection:
-        moved = join(connection, id, list(dict.fromkeys(identities)), service.settings.half_life_days)
+        moved = join(connection, id, list(dict.fromkeys(identities)), service.settings)
     with reading(service.engine) as connection:
         return JSONResponse(query.mood(connection, query.find_customer(connection, id)) | {"moved": moved})

@@ -8,11 +8,21 @@ import phonenumbers
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from service.interaction import CHANNELS, RATING_RANGES, SPEAKERS, Identity, Interaction, Turn
+from service.interaction import (
+    CHANNELS,
+    EVENT_KINDS,
+    MAX_TURNS,
+    RATING_RANGES,
+    SPEAKERS,
+    Happening,
+    Identity,
+    Interaction,
+    Turn,
+)
+from service.sentiment.reading import CHURN_INTENT, SENTIMENTS, Reading
 from service.text import normalise
 
 MAX_TURN_CHARACTERS = 100_000
-MAX_TURNS = 2_000
 MAX_BATCH = 500
 MAX_ATTRIBUTES_CHARACTERS = 16_384
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,6 +100,7 @@ SpokenText = Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS),
 Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso), AfterValidator(_known_time)]
 AskedTime = Annotated[AwareDatetime, BeforeValidator(_plus_again), AfterValidator(_possible_time)]
 Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False, strict=True)]
+Attributes = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 Kind = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,31}$", examples=["phone"])]
 
 
@@ -118,11 +129,38 @@ class CustomerIn(Strict):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Marks = Annotated[list[Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,31}$")]], Field(max_length=50)]
+
+
+class SentimentIn(Strict):
+    negative: Share
+    neutral: Share
+    positive: Share
+
+    @model_validator(mode="after")
+    def _sum(self):
+        if abs(self.negative + self.neutral + self.positive - 1) > 0.01:
+            raise PydanticCustomError("sum", "the probabilities must add up to 1")
+        return self
+
+
+class ReadingIn(Strict):
+    """What another system has read in the turn: probabilities of the sentiment, and the names of the marks it found."""
+
+    sentiment: SentimentIn
+    churn_intent: Share | None = None
+    drivers: Marks | None = None
+    acts: Marks | None = None
+    emotions: Marks | None = None
+
+
 class TurnIn(Strict):
     speaker: Literal[SPEAKERS]
     text: SpokenText
     start_s: Seconds | None = None
     end_s: Seconds | None = None
+    reading: ReadingIn | None = Field(None, description="made elsewhere; then the model is not asked")
 
     @model_validator(mode="after")
     def _order(self):
@@ -193,13 +231,56 @@ class InteractionIn(Strict):
     turns: Annotated[list[TurnIn], Field(min_length=1, max_length=MAX_TURNS)] | None = None
     stage: Label | None = Field(None, description="a step of the customer's journey")
     agent: Name | None = None
+    team: Label | None = None
     rating: RatingIn | None = None
-    attributes: Annotated[dict[str, Any], AfterValidator(_plain_json)] | None = None
+    attributes: Attributes | None = None
+    open: bool = Field(False, description="it still goes on: more turns will be appended")
 
     @model_validator(mode="after")
     def _text_or_turns(self):
-        if (self.text is None) == (self.turns is None):
+        if self.text is not None and self.turns is not None:
             raise PydanticCustomError("one_of", "give either text or turns")
+        if self.text is None and self.turns is None and self.rating is None:
+            raise PydanticCustomError("one_of", "give text or turns, or a rating alone")
+        return self
+
+
+COMPLAINT = {
+    "id": "crm-9001",
+    "source": "crm",
+    "kind": "complaint_opened",
+    "customer": {"id": "dana-levi"},
+    "occurred_at": "2026-11-20T11:00:00+02:00",
+    "attributes": {"about": "billing"},
+}
+
+
+class EventIn(Strict):
+    """Something a customer did, or that happened to them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [COMPLAINT]})
+
+    id: Annotated[Name, Field(description="the sender's own id; unique with `source` among events")]
+    source: Source
+    kind: Literal[EVENT_KINDS]
+    customer: CustomerIn
+    occurred_at: Time
+    attributes: Attributes | None = None
+
+
+class TurnsIn(Strict):
+    """More of an open interaction."""
+
+    turns: Annotated[list[TurnIn], Field(max_length=MAX_TURNS)]
+    position: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="place of the first of these turns, counted from 0; a repeated send is then recognised"
+    )
+    open: bool = Field(True, description="false ends the conversation")
+
+    @model_validator(mode="after")
+    def _something(self):
+        if not self.turns and self.open:
+            raise PydanticCustomError("empty", "give turns, or open: false")
         return self
 
 
@@ -217,17 +298,47 @@ def to_identity(given, phone_region):
 
 def to_interaction(given, phone_region):
     """Interaction of a checked InteractionIn."""
-    spoken = given.turns or [TurnIn(speaker="customer", text=given.text)]
+    spoken = given.turns or ([TurnIn(speaker="customer", text=given.text)] if given.text is not None else [])
     return Interaction(
         source=given.source,
         id=given.id,
         channel=given.channel,
         occurred_at=given.occurred_at.astimezone(UTC),
-        turns=tuple(Turn(turn.speaker, turn.text, turn.start_s, turn.end_s) for turn in spoken),
+        turns=to_turns(spoken),
         customer_id=given.customer.id,
         identity=given.customer.identity and to_identity(given.customer.identity, phone_region),
         stage=given.stage,
         agent=given.agent,
+        team=given.team,
         rating=given.rating and given.rating.model_dump(),
+        attributes=given.attributes,
+        open=given.open,
+    )
+
+
+def to_turns(given):
+    """Turns of checked TurnIns."""
+    return tuple(
+        Turn(turn.speaker, turn.text, turn.start_s, turn.end_s, turn.reading and _to_reading(turn.reading).as_json())
+        for turn in given
+    )
+
+
+def _to_reading(given):
+    others = {} if given.churn_intent is None else {CHURN_INTENT: given.churn_intent}
+    for kind, names in (("driver", given.drivers), ("act", given.acts), ("emotion", given.emotions)):
+        others |= {f"{kind}:{name}": 1.0 for name in names or ()}
+    return Reading(tuple(getattr(given.sentiment, name) for name in SENTIMENTS), others, "und", "supplied", "")
+
+
+def to_happening(given, phone_region):
+    """Happening of a checked EventIn."""
+    return Happening(
+        source=given.source,
+        id=given.id,
+        kind=given.kind,
+        occurred_at=given.occurred_at.astimezone(UTC),
+        customer_id=given.customer.id,
+        identity=given.customer.identity and to_identity(given.customer.identity, phone_region),
         attributes=given.attributes,
     )

@@ -106,8 +106,8 @@ def test_an_old_mood_is_computed_anew(house):
     old = datetime.now(UTC) - timedelta(days=30)
     with transaction(house.parts.engine) as connection:
         connection.execute(update(customers).values(mood_at=old))
-    assert house.parts.worker._refresh_old() == 1
-    assert house.parts.worker._refresh_old() == 0
+    assert house.parts.worker.refresh_old() == 1
+    assert house.parts.worker.refresh_old() == 0
 
 
 def test_a_failing_batch_stores_nothing(house, monkeypatch):

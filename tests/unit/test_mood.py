@@ -12,9 +12,7 @@ BAD, PLAIN, GOOD = (0.9, 0.08, 0.02), (0.02, 0.96, 0.02), (0.02, 0.08, 0.9)
 
 def spoken(*probabilities, churn_intents=None):
     intents = churn_intents or [None] * len(probabilities)
-    return conversation_mood(
-        [TurnMood(i, "", p, c) for i, (p, c) in enumerate(zip(probabilities, intents, strict=True))]
-    )
+    return conversation_mood([TurnMood(i, p, c) for i, (p, c) in enumerate(zip(probabilities, intents, strict=True))])
 
 
 def dated(conversation, day, key=None, rating=None):
@@ -100,7 +98,7 @@ def test_the_order_of_arrival_changes_nothing(drawn, random):
 def test_moods_and_risks_stay_within_their_bounds(drawn):
     history, now = history_of(drawn), at(1) + timedelta(days=300)
     mood = customer_mood(history, now, 14)
-    risks = churn.assess(mood, history, now)
+    risks = churn.assess(mood, history, (), now)
     assert -1 <= mood.valence <= 1
     assert 0 <= mood.confidence < 1
     assert 0 <= risks.risk <= 100
@@ -115,7 +113,7 @@ def test_a_worse_word_never_betters_the_conversation(drawn):
 
 def risk_of(*history):
     mood = customer_mood(history, history[-1].occurred_at, 14)
-    return churn.assess(mood, history, history[-1].occurred_at)
+    return churn.assess(mood, history, (), history[-1].occurred_at)
 
 
 def test_an_angry_customer_is_at_risk_and_a_happy_one_is_not():
@@ -148,10 +146,13 @@ def test_a_bad_ending_shows_the_turn_that_ended_it():
 def test_old_anger_is_no_risk_of_today():
     anger = dated(spoken(BAD), 1)
     mood = customer_mood([anger], at(1), 14)
-    assert churn.assess(mood, [anger], at(1) + timedelta(days=365)).risk < 5
+    assert churn.assess(mood, [anger], (), at(1) + timedelta(days=365)).risk < 5
 
 
 def test_an_old_threat_fades():
     threat = dated(spoken(PLAIN, churn_intents=[0.95]), 1)
     mood = customer_mood([threat], at(1), 14)
-    assert churn.assess(mood, [threat], at(1) + timedelta(days=60)).risk < churn.assess(mood, [threat], at(1)).risk / 3
+    assert (
+        churn.assess(mood, [threat], (), at(1) + timedelta(days=60)).risk
+        < churn.assess(mood, [threat], (), at(1)).risk / 3
+    )
