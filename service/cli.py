@@ -21,8 +21,9 @@ from service import auth, log, query, terminal
 from service.channels.export import read_rows
 from service.channels.native import IdentityIn, InteractionIn, to_identity, to_interaction
 from service.database import migrate, open_engine, reading, transaction
-from service.errors import MoodlineError, NotFound, StartError, faults_of
+from service.errors import BadPlaybook, MoodlineError, NotFound, StartError, faults_of
 from service.ingest import accept
+from service.playbook import DRIVERS, MAX_SAY, SEGMENTS, open_playbook
 from service.settings import read_settings, unknown_settings
 from service.terminal import err, out
 
@@ -35,10 +36,15 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke. Only their hashes are stored.")
 app.add_typer(keys, name="keys")
+plays = typer.Typer(
+    no_args_is_help=True, help="The playbook: which suggestion answers which customer; see MOODLINE_PLAYBOOK."
+)
+app.add_typer(plays, name="playbook")
 
 DEMO = Path(__file__).parent / "demo.jsonl"
 IMPORT_BATCH = 200
 SCORE_BATCH = 64
+NO_DRIVER = "none known"
 
 
 def main():
@@ -228,6 +234,72 @@ def keys_revoke(name: str):
     with transaction(_database(_settings())) as connection:
         auth.revoke(connection, name)
     out.print(f"revoked {escape(name)}")
+
+
+@plays.command("check")
+def playbook_check(
+    file: Annotated[
+        Path | None, typer.Argument(help="a playbook in YAML; left out, the one that the service uses")
+    ] = None,
+):
+    """Say that a playbook is fine and what it answers; or all its faults, each with its line, and exit status 1.
+
+    [dim]Examples:[/]  moodline playbook check    moodline playbook check ours.yaml
+    """
+    try:
+        playbook = open_playbook(file or _settings().playbook)
+    except BadPlaybook as error:
+        # Bare, as compilers print them, so that an editor can jump to the line.
+        err.print(Text(str(error), "red"), soft_wrap=True)
+        raise typer.Exit(1) from None
+    out.print(f"[green]{len(playbook.rules)} rules, fine[/]")
+    table = Table("segment", "stage", "rule", "drivers", title="what answers", title_justify="left")
+    for segment in SEGMENTS:
+        for stage, answers in _answers(playbook, segment).items():
+            for rule, drivers in answers.items():
+                name = rule.id if rule else "[yellow]nothing[/]"
+                others = [one for one in (*DRIVERS, NO_DRIVER) if one not in drivers]
+                listed = ", ".join(drivers)
+                if len(others) < len(drivers):
+                    listed = f"all but {', '.join(others)}" if others else "all"
+                table.add_row(segment, Text("any" if stage is None else terminal.shown(stage)), name, listed)
+        table.add_section()
+    out.print(table)
+
+
+def _answers(playbook, segment):
+    """{stage: {rule or None: drivers it answers}}; of a stage that is named, only what differs from any other."""
+    found = {}
+    for stage in (None, *playbook.stages):
+        for driver in (*DRIVERS, None):
+            rule = playbook.answer(segment, driver, stage)
+            if stage is None or rule is not playbook.answer(segment, driver, None):
+                found.setdefault(stage, {}).setdefault(rule, []).append(driver or NO_DRIVER)
+    return found
+
+
+@plays.command("show")
+def playbook_show(
+    segment: Annotated[str, typer.Argument(help=", ".join(SEGMENTS))],
+    driver: Annotated[list[str] | None, typer.Option(help="a reason of the customer's, the weightiest first")] = None,
+    stage: Annotated[str | None, typer.Option(help="acquire, grow, keep or a stage of your own")] = None,
+):
+    """Show what the playbook suggests for a customer.
+
+    [dim]Examples:[/]  moodline playbook show at_risk --driver price --stage keep    moodline playbook show passionate
+    """
+    for kind, name, known in (("segment", segment, SEGMENTS), *(("driver", name, DRIVERS) for name in driver or [])):
+        if name not in known:
+            raise MoodlineError(f"there is no {kind} {name}: choose from {', '.join(known)}")
+    found = open_playbook(_settings().playbook).suggest(segment, driver or [], stage)
+    if found is None:
+        out.print("the playbook has no rule for that")
+        return
+    why = f", for {found.driver}" if found.driver else ""
+    by_when = f", within {found.within_h:g} h" if found.within_h else ""
+    out.print(f"[bold]{found.id}[/]{why}{by_when}")
+    for text in (found.he, found.en):
+        out.print(Text(terminal.shown(text, out.width, most=MAX_SAY)))
 
 
 @app.command()

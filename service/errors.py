@@ -4,7 +4,8 @@ MoodlineError
 ├── StartError            the process refuses to start; one line for the operator
 │   ├── BadSettings
 │   ├── BadModel
-│   └── BadDatabase
+│   ├── BadDatabase
+│   └── BadPlaybook       one line for each fault of the file
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
@@ -35,6 +36,10 @@ class BadModel(StartError):
 
 
 class BadDatabase(StartError):
+    pass
+
+
+class BadPlaybook(StartError):
     pass
 
 

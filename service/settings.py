@@ -41,6 +41,7 @@ class Settings(BaseSettings):
         2_048, ge=1, description="texts that may wait for their readings over HTTP; more get a 503"
     )
     model_threads: int = Field(0, ge=0, description="processor threads for the model; 0: as many as there are cores")
+    playbook: Path = Field(ROOT / "service" / "playbook.yaml", description="file of the playbook")
     half_life_days: float = Field(14, gt=0, description="after so many days a conversation weighs half in the mood")
     signal_raise: int = Field(40, ge=1, le=100, description="a churn signal is raised at this risk, from 0 to 100 …")
     signal_clear: int = Field(30, ge=0, le=100, description="… and cleared when the risk falls below this")

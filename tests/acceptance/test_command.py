@@ -125,3 +125,22 @@ def test_every_command_has_help():
     for command in ("serve", "worker", "migrate", "keys", "score", "import", "mood", "demo"):
         done = moodline(command, "--help")
         assert done.returncode == 0 and len(done.stdout) > 100
+
+
+def test_the_playbook_is_fine_or_every_fault_is_told_with_its_line(tmp_path):
+    fine = moodline("playbook", "check")
+    assert fine.returncode == 0 and fine.stdout.splitlines()[0].endswith(" rules, fine")
+    path = tmp_path / "ours.yaml"
+    path.write_text("- id: a\n- id: b\n  when: {segment: [lost]}\n")
+    for bad in (moodline("playbook", "check", path), moodline("playbook", "check", playbook=path)):
+        assert (bad.returncode, bad.stdout) == (1, "")
+        assert [line.partition(": ")[0] for line in bad.stderr.splitlines()] == [f"{path}:1", f"{path}:2"]
+
+
+def test_the_playbook_shows_what_it_suggests():
+    shown = moodline("playbook", "show", "at_risk", "--driver", "wait_time", "--driver", "price").stdout.splitlines()
+    assert shown[0] == "wait-time, for wait_time, within 1 h"
+    assert shown[1].startswith("להתקשר")
+    refused = moodline("playbook", "show", "happy")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("moodline: there is no segment happy: choose from passionate,")

@@ -10,7 +10,7 @@ from service.cli import app
 from service.settings import PREFIX, ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PURE = ["text", "interaction", "mood", "churn", "sentiment.reading", "sentiment.language"]
+PURE = ["text", "interaction", "mood", "churn", "playbook", "sentiment.reading", "sentiment.language"]
 SERVICE = sorted((ROOT / "service").rglob("*.py"))
 
 
