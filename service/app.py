@@ -17,10 +17,11 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service import auth, metrics
-from service.api import customers, health, interactions, sentiment, signals
+from service.api import customers, events, health, interactions, sentiment, signals
 from service.api.common import Parts, Queue, problem
 from service.database import migrate, open_engine, reading
 from service.errors import BadRequest, BodyTooLarge, Invalid, RequestError, Unavailable, UnsupportedMediaType, faults_of
+from service.playbook import open_playbook
 from service.sentiment import language
 from service.sentiment.model import open_model
 from service.worker import Worker
@@ -29,13 +30,14 @@ log = logging.getLogger("moodline.http")
 
 
 def open_parts(settings):
-    """Verify and load the model, open and migrate the database; raises a StartError with one line for the operator."""
+    """Verify and load playbook and model, open and migrate the database; raises a StartError with a line for the operator."""
+    playbook = open_playbook(settings.playbook)
     model = open_model(settings)
     engine = open_engine(settings.url)
     migrate(engine)
     threading.Thread(target=language.warm, name="languages", daemon=True).start()
     queue = Queue(settings.model_queue, settings.retry_after_s)
-    return Parts(settings, engine, model, Worker(engine, model, settings), queue)
+    return Parts(settings, engine, model, Worker(engine, model, settings), queue, playbook)
 
 
 def create_app(parts):
@@ -61,7 +63,7 @@ def create_app(parts):
     )
     app.state.parts = parts
     metrics.MODEL.labels(parts.model.name, parts.model.version).set(1)
-    for module in (interactions, customers, signals, sentiment, health):
+    for module in (interactions, events, customers, signals, sentiment, health):
         app.include_router(module.router)
     for kind in (RequestError, RequestValidationError, HTTPException, SQLAlchemyError):
         app.add_exception_handler(kind, lambda request, error: answer(error, parts.settings))

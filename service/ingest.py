@@ -124,8 +124,8 @@ def _rows(interaction_pk, first, spoken):
     ]
 
 
-def append(connection, source, id, spoken, position, still_open, lease):
-    """Append Turns to an open interaction, which the Lease then holds for reading; returns (pk, how many were new).
+def append(connection, source, id, spoken, position, still_open, lease=None):
+    """Append Turns to an open interaction, which the Lease, if any, then holds for reading; returns (pk, how many were new).
 
     `position`: the place of the first of them, or None for the end; what is there already is recognised and left. Raises NotFound, and
     Conflict where the interaction is closed, the position leaves a gap or other turns stand there.
@@ -153,8 +153,9 @@ def append(connection, source, id, spoken, position, still_open, lease):
         raise _conflict("turns", f"an interaction holds at most {MAX_TURNS:,} turns")
     if fresh:
         connection.execute(turns.insert(), _rows(row.pk, len(there), fresh))
-        held = {"status": PENDING, "attempts": 0, "lease_token": lease.token, "lease_until": lease.until}
-        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**held, open=still_open))
+        waiting = {"status": PENDING, "attempts": 0, "open": still_open}
+        waiting |= {"lease_token": lease and lease.token, "lease_until": lease and lease.until}
+        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**waiting))
     elif row.open and not still_open:
         connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(open=False))
     return row.pk, len(fresh)

@@ -12,6 +12,7 @@ SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
 ACCEPTED = Counter("moodline_interactions_total", "Interactions received", ["channel", "result"])
+EVENTS = Counter("moodline_events_total", "Events received", ["kind", "result"])
 READ = Counter("moodline_interactions_read_total", "Interactions read by the model and recorded")
 WAITING = Gauge("moodline_interactions_waiting", "Interactions stored and not yet read")
 WINDOWS = Histogram(

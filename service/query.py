@@ -3,17 +3,42 @@
 import base64
 import binascii
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, or_, select
 
 from service.errors import Invalid, NotFound
 from service.mood import Conversation, Dated, customer_mood
-from service.record import iso, level
-from service.tables import PENDING, SCORED, customers, identities, interactions, turns
+from service.record import iso, level, named
+from service.segments import LOYAL
+from service.tables import (
+    PENDING,
+    SCORED,
+    customers,
+    events,
+    identities,
+    interactions,
+    segment_changes,
+    turns,
+    wishes,
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which customers are asked for; None is any. start and end are of when they were last heard."""
+
+    segment: str | None = None
+    channel: str | None = None
+    stage: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
 
 BUCKETS = ("hour", "day", "week", "month")
 MOST_IN_TIMELINE = 5_000
+MOST_ON_CARD = 20
 BRIEF = ("valence", "label", "trend", "confidence", "evidence")
 
 
@@ -57,6 +82,102 @@ def mood(connection, customer_pk):
         .where(interactions.c.customer_pk == customer_pk, interactions.c.status == PENDING)
     )
     return {"customer": _customers(connection, [customer_pk])[customer_pk], "mood": stored, "pending": pending}
+
+
+def card(connection, customer_pk, playbook):
+    """All that is known of a customer on one card: mood, segment and its history, next step, wishes voiced, events."""
+    row = connection.execute(select(customers).where(customers.c.pk == customer_pk)).one()
+    changes = connection.execute(
+        select(segment_changes)
+        .where(segment_changes.c.customer_pk == customer_pk)
+        .order_by(segment_changes.c.pk.desc())
+        .limit(MOST_ON_CARD)
+    )
+    voiced = connection.execute(
+        select(interactions.c.source, interactions.c.id, interactions.c.channel, turns.c.text, wishes)
+        .join(interactions, interactions.c.pk == wishes.c.interaction_pk)
+        .join(turns, (turns.c.interaction_pk == wishes.c.interaction_pk) & (turns.c.position == wishes.c.position))
+        .where(wishes.c.customer_pk == customer_pk)
+        .order_by(wishes.c.occurred_at.desc())
+        .limit(MOST_ON_CARD)
+    )
+    happened = connection.execute(
+        select(events)
+        .where(events.c.customer_pk == customer_pk)
+        .order_by(events.c.occurred_at.desc(), events.c.pk.desc())
+        .limit(MOST_ON_CARD)
+    )
+    return mood(connection, customer_pk) | {
+        "segment": {"name": row.segment, "since": row.segment_at and iso(row.segment_at)},
+        "history": [{"before": one.before, "segment": one.segment, "at": iso(one.at)} for one in changes],
+        "next_step": next_step(playbook, row),
+        "hints": [named(one) | {"turn": one.position, "text": one.text} for one in voiced],
+        "events": [
+            {
+                "source": one.source,
+                "id": one.id,
+                "kind": one.kind,
+                "occurred_at": iso(one.occurred_at),
+                "attributes": one.attributes,
+            }
+            for one in happened
+        ],
+    }
+
+
+def next_step(playbook, row):
+    """What the playbook suggests for a customer's row: by the segment, what they spoke ill of (or at all, where content), the stage."""
+    drivers = row.mood["drivers"] if row.mood else []
+    if row.segment not in LOYAL:
+        drivers = [driver for driver in drivers if driver["valence"] < 0]
+    found = playbook.suggest(row.segment, [driver["name"] for driver in drivers], row.stage)
+    if found is None or row.segment is None:
+        return None
+    return {"id": found.id, "say": {"en": found.en, "he": found.he}, "within_h": found.within_h, "driver": found.driver}
+
+
+def customer_lines(connection, playbook, wanted, limit, cursor):
+    """Customers, those at the greatest risk first: {"customers", "next_cursor" or None}.
+
+    `wanted`: segment, channel and stage of the last interaction, start and end of when they were last heard; None is any.
+    """
+    c = customers.c
+    found = select(customers).order_by(c.risk.desc(), c.pk.desc()).limit(limit + 1)
+    for column, value in ((c.segment, wanted.segment), (c.channel, wanted.channel), (c.stage, wanted.stage)):
+        found = found if value is None else found.where(column == value)
+    found = found if wanted.start is None else found.where(c.last_at >= wanted.start)
+    found = found if wanted.end is None else found.where(c.last_at < wanted.end)
+    rows, following = _page(connection, found, limit, cursor)
+    owners = _customers(connection, [row.pk for row in rows])
+    return {
+        "customers": [
+            {
+                "customer": owners[row.pk],
+                "segment": row.segment,
+                "since": row.segment_at and iso(row.segment_at),
+                "risk": row.risk,
+                "valence": row.mood and row.mood["valence"],
+                "label": row.mood and row.mood["label"],
+                "channel": row.channel,
+                "stage": row.stage,
+                "last_at": row.last_at and iso(row.last_at),
+                "next_step": next_step(playbook, row),
+            }
+            for row in rows
+        ],
+        "next_cursor": following,
+    }
+
+
+def _page(connection, found, limit, cursor):
+    """(the rows of a page of customers ordered by risk and pk, the cursor of the next page or None)."""
+    c = customers.c
+    if cursor is not None:
+        risk, pk = _decode(cursor)
+        found = found.where(or_(c.risk < risk, (c.risk == risk) & (c.pk < pk)))
+    rows = connection.execute(found).all()
+    page = rows[:limit]
+    return page, _encode(page[-1].risk, page[-1].pk) if len(rows) > limit else None
 
 
 def _told(row, owner):
@@ -260,11 +381,7 @@ def churn_signals(connection, min_risk, since, limit, cursor):
     )
     if since is not None:
         found = found.where(customers.c.risk_changed_at >= since)
-    if cursor is not None:
-        risk, pk = _decode(cursor)
-        found = found.where(or_(customers.c.risk < risk, (customers.c.risk == risk) & (customers.c.pk < pk)))
-    rows = connection.execute(found).all()
-    page = rows[:limit]
+    page, following = _page(connection, found, limit, cursor)
     owners = _customers(connection, [row.pk for row in page])
     return {
         "signals": [
@@ -280,7 +397,7 @@ def churn_signals(connection, min_risk, since, limit, cursor):
             }
             for row in page
         ],
-        "next_cursor": _encode(page[-1].risk, page[-1].pk) if len(rows) > limit else None,
+        "next_cursor": following,
     }
 
 

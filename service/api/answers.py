@@ -242,6 +242,22 @@ class Outcomes(Answer):
     interactions: list[Receipt | NewOutcome]
 
 
+class NewTurns(Outcome):
+    new_turns: int = Field(description="how many of the turns were not there yet")
+
+
+class AcceptedEvent(Answer):
+    source: str
+    id: str
+    new: bool
+
+
+class AcceptedEvents(Answer):
+    accepted: int
+    duplicates: int
+    events: list[AcceptedEvent]
+
+
 class Turn(Answer):
     turn: int
     speaker: Literal["customer", "agent", "bot"]
@@ -275,6 +291,71 @@ class Timeline(Answer):
     end: AwareDatetime = Field(alias="to")
     bucket: str
     timeline: list[TimelineEntry]
+
+
+class SegmentSince(Answer):
+    name: Segment | None
+    since: AwareDatetime | None
+
+
+class SegmentChange(Answer):
+    before: Segment | None
+    segment: Segment | None
+    at: AwareDatetime
+
+
+class NextStep(Answer):
+    """What the playbook suggests."""
+
+    id: str
+    say: Sentence
+    within_h: float | None
+    driver: str | None
+
+
+class Hint(Answer):
+    """A wish that the customer voiced."""
+
+    source: str
+    id: str
+    turn: int
+    channel: str
+    occurred_at: AwareDatetime
+    text: str
+
+
+class CardEvent(Answer):
+    source: str
+    id: str
+    kind: str
+    occurred_at: AwareDatetime
+    attributes: dict[str, Any] | None
+
+
+class Card(CustomerMood):
+    segment: SegmentSince
+    history: list[SegmentChange] = Field(description="of the segment, the latest first")
+    next_step: NextStep | None
+    hints: list[Hint] = Field(description="wishes that the customer voiced, the latest first")
+    events: list[CardEvent] = Field(description="the latest first")
+
+
+class CustomerLine(Answer):
+    customer: Customer
+    segment: Segment | None
+    since: AwareDatetime | None
+    risk: int
+    valence: float | None
+    label: Label | None
+    channel: str | None
+    stage: str | None
+    last_at: AwareDatetime | None
+    next_step: NextStep | None
+
+
+class Customers(Answer):
+    customers: list[CustomerLine]
+    next_cursor: str | None
 
 
 class Signal(Answer):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from service.errors import Unavailable
+from service.playbook import Playbook
 from service.sentiment.model import Model
 from service.settings import Settings
 from service.worker import Worker
@@ -44,6 +45,7 @@ class Parts:
     model: Model
     worker: Worker
     queue: Queue
+    playbook: Playbook
 
 
 def parts(request: Request) -> Parts:

@@ -7,14 +7,19 @@ from fastapi.responses import JSONResponse
 from pydantic import Field, model_validator
 
 from service import query
-from service.api.answers import CustomerMood, JoinedMood, Timeline
+from service.api.answers import Card, CustomerMood, Customers, JoinedMood, Timeline
 from service.api.common import Parts, answers, parts, requires
-from service.channels.native import AskedTime, IdentityIn, IdentityValue, Kind, Name, Strict, to_identity
+from service.channels.native import AskedTime, IdentityIn, IdentityValue, Kind, Label, Name, Strict, to_identity
 from service.database import reading, transaction
 from service.errors import Invalid
 from service.ingest import join
+from service.interaction import CHANNELS
+from service.segments import SEGMENTS
 
 router = APIRouter(tags=["customers"])
+
+From = Annotated[AskedTime | None, Query(alias="from", description="last heard at or after it: ISO 8601 with a zone")]
+To = Annotated[AskedTime | None, Query(alias="to", description="last heard before it")]
 
 
 class IdentitiesIn(Strict):
@@ -80,6 +85,51 @@ def get_timeline(
     with reading(service.engine) as connection:
         pk = query.find_customer(connection, id)
         return JSONResponse(query.timeline(connection, pk, start, end, bucket, service.settings.half_life_days))
+
+
+@router.get(
+    "/v1/customers",
+    dependencies=requires("read"),
+    summary="Customers by segment, those at the greatest risk first",
+    responses=answers(Customers, 401, 403, 422, 503),
+)
+def get_customers(
+    segment: Literal[SEGMENTS] | None = None,
+    channel: Annotated[Literal[CHANNELS] | None, Query(description="of the last interaction")] = None,
+    stage: Annotated[Label | None, Query(description="of the last interaction")] = None,
+    start: From = None,
+    end: To = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=100, description="next_cursor of the page before")] = None,
+    service: Parts = Depends(parts),
+):
+    """Each with its segment, risk, mood and next step."""
+    wanted = query.Wanted(segment, channel, stage, start, end)
+    with reading(service.engine) as connection:
+        return JSONResponse(query.customer_lines(connection, service.playbook, wanted, limit, cursor))
+
+
+@router.get(
+    "/v1/customers/{id:path}",
+    dependencies=requires("read"),
+    summary="A customer's card: mood, segment, next step, wishes, events",
+    responses=answers(Card, 401, 403, 404, 503),
+)
+def get_card(id: Name, service: Parts = Depends(parts)):
+    with reading(service.engine) as connection:
+        return JSONResponse(query.card(connection, query.find_customer(connection, id), service.playbook))
+
+
+@router.get(
+    "/v1/identities/{kind}/{value:path}",
+    dependencies=requires("read"),
+    summary="The same, by a phone, e-mail or handle",
+    responses=answers(Card, 401, 403, 404, 503),
+)
+def get_card_of_identity(kind: Kind, value: IdentityValue, service: Parts = Depends(parts)):
+    identity = to_identity(IdentityIn.model_construct(kind=kind, value=value), service.settings.phone_region)
+    with reading(service.engine) as connection:
+        return JSONResponse(query.card(connection, query.find_identity(connection, identity), service.playbook))
 
 
 @router.put(

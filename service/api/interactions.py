@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Discriminator, Field, Tag
 
 from service import metrics, query
-from service.api.answers import Interaction, Outcome, Outcomes
+from service.api.answers import Interaction, NewTurns, Outcome, Outcomes
 from service.api.common import Parts, answers, parts, requires
 from service.channels.native import (
     CALL,
@@ -17,10 +17,12 @@ from service.channels.native import (
     InteractionIn,
     Name,
     Source,
+    TurnsIn,
     to_interaction,
+    to_turns,
 )
 from service.database import reading, transaction
-from service.ingest import Lease, accept
+from service.ingest import Lease, accept, append
 from service.tables import PENDING
 
 router = APIRouter(tags=["interactions"])
@@ -82,6 +84,44 @@ def post_interactions(
         answers = [one | {"new": each.new} for one, each in zip(told, accepted)]
         return JSONResponse({"accepted": new, "duplicates": len(batch) - new, "interactions": answers}, status)
     return JSONResponse(told[0], status)
+
+
+@router.post(
+    "/v1/interactions/{source}/{id:path}/turns",
+    dependencies=requires("ingest"),
+    status_code=201,
+    summary="Append turns to a conversation that still goes on",
+    responses={
+        **answers(NewTurns, 400, 401, 403, 404, 409, 413, 415, 422, 503),
+        200: {"model": NewTurns, "description": "All of them were there already"},
+        201: {"model": NewTurns, "description": "Stored and read"},
+        202: {"model": NewTurns, "description": "Durable, and not read yet"},
+    },
+)
+def post_turns(
+    source: Source,
+    id: Name,
+    given: Annotated[
+        TurnsIn,
+        Body(openapi_examples={"one turn": {"value": {"turns": [{"speaker": "customer", "text": "עדיין לא עובד"}]}}}),
+    ],
+    wait: Annotated[bool, Query(description="wait for the readings")] = True,
+    service: Parts = Depends(parts),
+):
+    """For an interaction sent with `open: true`. A fall in it is a `mood.fell` signal at once; `open: false` ends it.
+
+    With `position`, a repeated send is recognised; 409 where other turns stand there, or the interaction is closed.
+    """
+    lease = Lease.taken(service.settings.lease_s) if wait else None
+    with transaction(service.engine) as connection:
+        pk, new = append(connection, source, id, to_turns(given.turns), given.position, given.open, lease)
+    if new and wait:
+        service.worker.read([pk], lease)
+    elif new:
+        service.worker.wake()
+    with reading(service.engine) as connection:
+        told = query.outcomes(connection, [pk])[0] | {"new_turns": new}
+    return JSONResponse(told, 200 if not new else 202 if told["status"] == PENDING else 201)
 
 
 @router.get(
