@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import auth, log, query, terminal
+from service import auth, log, query, rollups, terminal
 from service.channels.export import read_rows
 from service.channels.native import IdentityIn, InteractionIn, to_identity, to_interaction
 from service.database import migrate, open_engine, reading, transaction
@@ -184,6 +184,18 @@ def migrate_command():
     before, after = migrate(engine)
     done = f"is at {after}" if before == after else f"migrated from {before or 'nothing'} to {after}"
     out.print(f"{engine.url.render_as_string(hide_password=True)}: {done}", soft_wrap=True)
+
+
+@app.command()
+def recompute():
+    """Compute all conversations, roll-ups, moods, risks and segments anew from the stored readings; the model reads nothing again.
+
+    [dim]Example:[/]  MOODLINE_HALF_LIFE_DAYS=30 moodline recompute
+    """
+    settings = _settings()
+    with transaction(_database(settings)) as connection:
+        rollups.forget(connection)
+    _drain(settings)
 
 
 @keys.command("create")

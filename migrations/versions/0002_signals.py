@@ -209,6 +209,9 @@ def upgrade():
     with op.batch_alter_table("interactions") as batch_op:
         batch_op.add_column(sa.Column("team", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("open", sa.Boolean(), server_default=sa.false(), nullable=False))
+    # What was read before is recorded anew, from its stored readings, into the new roll-ups.
+    op.execute("UPDATE interactions SET status = 'pending', conversation = NULL, attempts = 0 WHERE status = 'scored'")
+    op.execute("UPDATE customers SET read_interactions = 0, read_turns = 0")
 
 
 def downgrade():

@@ -3,8 +3,18 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import churn
-from service.mood import Conversation, Dated, TurnMood, conversation_mood, customer_mood, label_of
+from service.mood import (
+    Conversation,
+    Dated,
+    Silence,
+    TurnMood,
+    conversation_mood,
+    customer_mood,
+    label_of,
+    late_score,
+    rating_valence,
+    silence,
+)
 from tests.standin import at
 
 BAD, PLAIN, GOOD = (0.9, 0.08, 0.02), (0.02, 0.96, 0.02), (0.02, 0.08, 0.9)
@@ -95,14 +105,10 @@ def test_the_order_of_arrival_changes_nothing(drawn, random):
 
 
 @given(histories)
-def test_moods_and_risks_stay_within_their_bounds(drawn):
-    history, now = history_of(drawn), at(1) + timedelta(days=300)
-    mood = customer_mood(history, now, 14)
-    risks = churn.assess(mood, history, (), now)
+def test_moods_stay_within_their_bounds(drawn):
+    mood = customer_mood(history_of(drawn), at(1) + timedelta(days=300), 14)
     assert -1 <= mood.valence <= 1
     assert 0 <= mood.confidence < 1
-    assert 0 <= risks.risk <= 100
-    assert all(reason.points > 0 and reason.evidence for reason in risks.reasons)
 
 
 @given(histories)
@@ -111,48 +117,63 @@ def test_a_worse_word_never_betters_the_conversation(drawn):
         assert spoken(*turns[:-1], BAD).overall <= spoken(*turns[:-1], GOOD).overall
 
 
-def risk_of(*history):
-    mood = customer_mood(history, history[-1].occurred_at, 14)
-    return churn.assess(mood, history, (), history[-1].occurred_at)
+def test_the_late_weighted_score_has_the_published_check_value():
+    assert late_score([0, 0, 0, 0, 1, 0, 0, 0, 1, 0]) == 78
+    assert late_score([1, -1]) == -late_score([-1, 1]) < 0
+    assert late_score([0]) == 0
 
 
-def test_an_angry_customer_is_at_risk_and_a_happy_one_is_not():
-    assert risk_of(dated(spoken(BAD), 1)).risk >= 40
-    assert risk_of(dated(spoken(GOOD), 1)).risk == 0
-    assert risk_of(dated(spoken(PLAIN), 1)).risk == 0
+def test_a_rating_counts_beside_the_words():
+    rated = conversation_mood([TurnMood(0, PLAIN)], rating={"kind": "csat", "value": 1})
+    assert abs(rated.overall) < 0.01 and rated.felt < -0.5
+    alone = conversation_mood([], rating={"kind": "nps", "value": 10})
+    assert (alone.overall, alone.felt, alone.felt_weight) == (None, 1.0, 0.5)
+    mood = customer_mood([dated(alone, 1)], at(1), 14)
+    assert (mood.label, mood.reasons) == ("positive", ((1, None),))
 
 
-def test_leaving_said_calmly_is_a_risk_too():
-    found = risk_of(dated(spoken(PLAIN, churn_intents=[0.95]), 1))
-    assert [reason.code for reason in found.reasons] == ["churn_intent"]
-    assert found.risk >= 50
+def test_ratings_lie_on_one_scale():
+    assert [rating_valence({"kind": "stars", "value": v}) for v in (1, 3, 5)] == [-1, 0, 1]
+    nps = [rating_valence({"kind": "nps", "value": v}) for v in range(11)]
+    assert nps == sorted(nps) and nps[6] < -0.2 and -0.2 < nps[7] <= nps[8] <= 0.2 and nps[9] > 0.5
+    assert rating_valence({"kind": "nps", "value": 9.5}) == 0.85
+    assert rating_valence(None) is None
 
 
-def test_each_reason_is_found():
-    history = [
-        dated(spoken(GOOD), 1), dated(spoken(GOOD), 2), dated(spoken(BAD), 20),
-        dated(spoken(BAD, churn_intents=[0.9]), 21, rating={"kind": "nps", "value": 2}),
-    ]  # fmt: skip
-    assert {reason.code for reason in risk_of(*history).reasons} == set(churn.SENTENCES)
+def test_a_five_with_an_angry_text_is_shown():
+    five, one = ({"kind": "csat", "value": value} for value in (5, 1))
+    assert conversation_mood([TurnMood(0, BAD)], rating=five).disagreement > 1.5
+    assert conversation_mood([TurnMood(0, GOOD)], rating=one).disagreement < -1.5
+    assert conversation_mood([TurnMood(0, BAD)], rating=one).disagreement is None
+    assert conversation_mood([TurnMood(0, PLAIN)], rating=five).disagreement is None
+    assert conversation_mood([TurnMood(0, (0.34, 0.33, 0.33))], rating=five).disagreement is None
 
 
-def test_a_bad_ending_shows_the_turn_that_ended_it():
-    [ending] = [
-        reason for reason in risk_of(dated(spoken(BAD, PLAIN, PLAIN, BAD), 1)).reasons if reason.code == "bad_ending"
-    ]
-    assert ending.evidence == ((1, 3),)
+def test_a_conversation_that_was_turned_around_is_known():
+    assert spoken(BAD, PLAIN, GOOD).turned_around
+    assert not spoken(BAD, PLAIN, BAD).turned_around
+    assert not spoken(GOOD, PLAIN, GOOD).turned_around
+    assert not spoken(BAD).turned_around
 
 
-def test_old_anger_is_no_risk_of_today():
-    anger = dated(spoken(BAD), 1)
-    mood = customer_mood([anger], at(1), 14)
-    assert churn.assess(mood, [anger], (), at(1) + timedelta(days=365)).risk < 5
+def test_the_customers_silence_is_told():
+    said = [("agent", 0, 2), ("customer", 5, 6), ("agent", 7, 9), ("customer", 70, 71), ("agent", 72, 73)]
+    assert silence([*said, ("agent", 90, 91)]) == Silence(2, 61)
+    assert silence([("customer", None, None), ("agent", None, None)]) == Silence(1, None)
+    assert silence([]) == Silence(0, None)
 
 
-def test_an_old_threat_fades():
-    threat = dated(spoken(PLAIN, churn_intents=[0.95]), 1)
-    mood = customer_mood([threat], at(1), 14)
-    assert (
-        churn.assess(mood, [threat], (), at(1) + timedelta(days=60)).risk
-        < churn.assess(mood, [threat], (), at(1)).risk / 3
+def test_current_is_of_the_latest_conversation_and_ongoing_of_all():
+    mood = mood_of((1, [GOOD]), (2, [GOOD]), (3, [BAD]))
+    assert mood.current < -0.8 and mood.valence > mood.current + 0.5
+
+
+def test_drivers_are_weighed_like_their_conversations():
+    price, queue = (
+        conversation_mood([TurnMood(0, p, marks=(f"driver:{name}", "act:complaint"))])
+        for p, name in ((BAD, "price"), (GOOD, "wait_time"))
     )
+    mood = customer_mood([dated(price, 1), dated(price, 2), dated(queue, 3)], at(3), 14)
+    assert [name for name, _, _ in mood.drivers] == ["price", "wait_time"]
+    assert mood.drivers[0][1] < -0.8 < 0.8 < mood.drivers[1][1]
+    assert abs(sum(share for _, _, share in mood.drivers) - 1) < 1e-9
