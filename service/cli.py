@@ -19,10 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import auth, log, query, rollups, terminal
 from service.channels.export import read_rows
-from service.channels.native import IdentityIn, InteractionIn, to_identity, to_interaction
+from service.channels.native import EventIn, IdentityIn, InteractionIn, to_happening, to_identity, to_interaction
 from service.database import migrate, open_engine, reading, transaction
 from service.errors import BadPlaybook, MoodlineError, NotFound, StartError, faults_of
-from service.ingest import accept
+from service.ingest import accept, accept_events
 from service.playbook import DRIVERS, MAX_SAY, SEGMENTS, open_playbook
 from service.settings import read_settings, unknown_settings
 from service.terminal import err, out
@@ -367,7 +367,9 @@ def import_command(
     file: Annotated[
         Path,
         typer.Argument(
-            exists=True, dir_okay=False, help="CSV with a header, or JSON lines in the form of POST /v1/interactions"
+            exists=True,
+            dir_okay=False,
+            help="CSV with a header, or JSON lines in the form of POST /v1/interactions or, for events, POST /v1/events",
         ),
     ],
     source: Annotated[str | None, typer.Option(help="source of lines that name none")] = None,
@@ -376,10 +378,10 @@ def import_command(
         bool, typer.Option(help="read the interactions here; --no-read leaves it to a running service or worker")
     ] = True,
 ):
-    """Load an export of past interactions. Run it again after an interruption: what is there already is skipped.
+    """Load an export of past interactions or events. Run it again after an interruption: what is there already is skipped.
 
     CSV columns: id, source, channel, customer_id (or identity_kind and identity_value), occurred_at, text, and if known
-    stage, agent, rating_kind, rating_value, turns (JSON), attributes (JSON).
+    stage, agent, team, rating_kind, rating_value, turns (JSON), attributes (JSON). A line with `kind` is an event.
 
     [dim]Example:[/]  moodline import export.csv --source zendesk --channel chat
     """
@@ -387,7 +389,7 @@ def import_command(
     defaults = {name: value for name, value in (("source", source), ("channel", channel)) if value}
     with open(file, "rb") as stream:
         total = sum(1 for _ in stream)
-    refused = _store(settings, read_rows(file, defaults), total)
+    refused = _store(settings, read_rows(file), total, defaults)
     if read:
         _drain(settings)
     for number, fault in refused:
@@ -396,33 +398,40 @@ def import_command(
         raise typer.Exit(1)
 
 
-def _store(settings, rows, total):
+def _store(settings, rows, total, defaults):
     """Check and store rows in batches; returns the refused ones as (line number, why)."""
-    engine, batch, refused, counts = _database(settings), [], [], {True: 0, False: 0}
+    engine, batches, refused, counts = _database(settings), {True: [], False: []}, [], {True: 0, False: 0}
 
-    def flush():
+    def flush(are_events):
         with transaction(engine) as connection:
-            for one in accept(connection, batch):
-                counts[one.new] += 1
-        batch.clear()
+            if are_events:
+                stored = [new for *_, new in accept_events(connection, batches[True], settings)]
+            else:
+                stored = [one.new for one in accept(connection, batches[False])]
+        for new in stored:
+            counts[new] += 1
+        batches[are_events].clear()
 
     with terminal.progress() as bar:
         task = bar.add_task("storing", total=total)
         for number, row, fault in rows:
             bar.update(task, completed=number)
             if row is not None:
+                is_event = "kind" in row
+                known = {name: value for name, value in defaults.items() if name != "channel" or not is_event}
+                shape, turned = (EventIn, to_happening) if is_event else (InteractionIn, to_interaction)
                 try:
                     # As JSON, so that a line is judged just as the same object sent over HTTP.
-                    batch.append(
-                        to_interaction(InteractionIn.model_validate_json(json.dumps(row)), settings.phone_region)
-                    )
+                    given = shape.model_validate_json(json.dumps(known | row))
+                    batches[is_event].append(turned(given, settings.phone_region))
                 except ValidationError as error:
                     fault = "; ".join(f"{one['field']}: {one['message']}" for one in faults_of(error.errors()))
             if fault:
                 refused.append((number, fault))
-            if len(batch) >= IMPORT_BATCH:
-                flush()
-        flush()
+                if len(batches[is_event]) >= IMPORT_BATCH:
+                    flush(is_event)
+        for are_events in (False, True):
+            flush(are_events)
         bar.update(task, completed=total)
     out.print(f"{counts[True]:,} stored, {counts[False]:,} there already, {len(refused):,} refused")
     return refused

@@ -15,34 +15,34 @@ _PARTS = {
 }
 
 
-def read_rows(path, defaults):
+def read_rows(path):
     """Yield (line number, row or None, fault or None) of a file: a JSON array, JSON lines or, by what it begins with, CSV.
 
-    A row is a dict in the form of POST /v1/interactions; `defaults` fill fields that it lacks. A line that is no UTF-8 is a
+    A row is a dict in the form of POST /v1/interactions or POST /v1/events. A line that is no UTF-8 is a
     fault of that line alone.
     """
     with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         start = stream.read(64).lstrip()[:1]
         stream.seek(0)
         if start == "[":
-            yield from _array_rows(stream, defaults)
+            yield from _array_rows(stream)
         elif start == "{" or path.suffix.lower() == ".jsonl":
-            yield from _json_rows(stream, defaults)
+            yield from _json_rows(stream)
         else:
-            yield from _csv_rows(stream, defaults)
+            yield from _csv_rows(stream)
 
 
-def _array_rows(stream, defaults):
+def _array_rows(stream):
     try:
         rows = json.load(stream)
     except ValueError:
         yield 1, None, "the file begins like a JSON array and is not valid JSON"
         return
     for number, row in enumerate(rows, 1):
-        yield (number, defaults | row, None) if isinstance(row, dict) else (number, None, "is not a JSON object")
+        yield (number, row, None) if isinstance(row, dict) else (number, None, "is not a JSON object")
 
 
-def _json_rows(stream, defaults):
+def _json_rows(stream):
     for number, line in enumerate(stream, 1):
         if not line.strip():
             continue
@@ -54,10 +54,10 @@ def _json_rows(stream, defaults):
         except ValueError:
             yield number, None, "is not valid JSON"
             continue
-        yield (number, defaults | row, None) if isinstance(row, dict) else (number, None, "is not a JSON object")
+        yield (number, row, None) if isinstance(row, dict) else (number, None, "is not a JSON object")
 
 
-def _csv_rows(stream, defaults):
+def _csv_rows(stream):
     reader = csv.DictReader(stream)
     for cells in reader:
         extra = cells.pop(None, None)
@@ -67,7 +67,7 @@ def _csv_rows(stream, defaults):
         if not is_unicode("".join(value or "" for value in cells.values())):
             yield reader.line_num, None, "is not valid UTF-8"
             continue
-        row = dict(defaults)
+        row = {}
         for column, value in cells.items():
             if not value:
                 continue

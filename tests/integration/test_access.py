@@ -9,6 +9,11 @@ from tests.standin import sent
 ROUTES = [
     ("POST", "/v1/interactions", sent(), {"ingest"}),
     ("GET", "/v1/interactions/desk/1", None, {"read"}),
+    ("POST", "/v1/interactions/desk/1/turns", {"turns": [], "open": False}, {"ingest"}),
+    ("POST", "/v1/events", {}, {"ingest"}),
+    ("GET", "/v1/customers", None, {"read"}),
+    ("GET", "/v1/customers/dana", None, {"read"}),
+    ("GET", "/v1/identities/phone/1", None, {"read"}),
     ("GET", "/v1/customers/dana/mood", None, {"read"}),
     ("GET", "/v1/identities/phone/1/mood", None, {"read"}),
     ("GET", "/v1/customers/dana/timeline", None, {"read"}),
