@@ -5,6 +5,7 @@ MoodlineError
 │   ├── BadSettings
 │   ├── BadModel
 │   └── BadDatabase
+├── Refused               nothing is sent to such an address; told as the outcome of a delivery
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
@@ -35,6 +36,10 @@ class BadModel(StartError):
 
 
 class BadDatabase(StartError):
+    pass
+
+
+class Refused(MoodlineError):
     pass
 
 
@@ -91,7 +96,7 @@ class Unavailable(RequestError):
 
 
 # Marks of FastAPI and pydantic in an error's place that are no fields of the sender's.
-_MARKS = {"body", "query", "path", "one", "many"}
+_MARKS = {"body", "query", "path", "header", "one", "many"}
 
 
 def faults_of(pydantic_errors):

@@ -20,7 +20,7 @@ def _sentiment(valence):
     return None if valence is None else {"label": label_of(valence), "valence": round(valence, 4)}
 
 
-def _customers(connection, pks):
+def customers_of(connection, pks):
     """{pk: {"id", "identities"}} of customers."""
     known = defaultdict(list)
     for row in connection.execute(
@@ -59,7 +59,7 @@ def mood(connection, customer_pk):
         .select_from(interactions)
         .where(interactions.c.customer_pk == customer_pk, interactions.c.status == PENDING)
     )
-    return {"customer": _customers(connection, [customer_pk])[customer_pk], "mood": stored, "pending": pending}
+    return {"customer": customers_of(connection, [customer_pk])[customer_pk], "mood": stored, "pending": pending}
 
 
 def _told(row, owner):
@@ -101,7 +101,7 @@ def _load(connection, pks):
         select(turns).where(turns.c.interaction_pk.in_(pks)).order_by(turns.c.interaction_pk, turns.c.position)
     ):
         spoken[turn.interaction_pk][turn.position] = turn
-    return {row.pk: row for row in rows}, spoken, _customers(connection, {row.customer_pk for row in rows})
+    return {row.pk: row for row in rows}, spoken, customers_of(connection, {row.customer_pk for row in rows})
 
 
 def interaction(connection, source, id):
@@ -233,7 +233,7 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
             }
         )
     return {
-        "customer": _customers(connection, [customer_pk])[customer_pk],
+        "customer": customers_of(connection, [customer_pk])[customer_pk],
         "from": iso(start),
         "to": iso(end),
         "bucket": bucket,
@@ -256,7 +256,7 @@ def churn_signals(connection, min_risk, since, limit, cursor):
         found = found.where(or_(customers.c.risk < risk, (customers.c.risk == risk) & (customers.c.pk < pk)))
     rows = connection.execute(found).all()
     page = rows[:limit]
-    owners = _customers(connection, [row.pk for row in page])
+    owners = customers_of(connection, [row.pk for row in page])
     return {
         "signals": [
             {

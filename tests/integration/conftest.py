@@ -9,6 +9,7 @@ from service import auth
 from service.api.common import Parts, Queue
 from service.app import create_app
 from service.database import migrate, open_engine, transaction
+from service.notify import Notifier
 from service.settings import Settings
 from service.worker import Worker
 from tests.standin import StandInModel
@@ -31,7 +32,7 @@ def open_house(url, **settings):
     engine, model = open_engine(settings.url), StandInModel()
     migrate(engine)
     queue = Queue(settings.model_queue, settings.retry_after_s)
-    parts = Parts(settings, engine, model, Worker(engine, model, settings), queue)
+    parts = Parts(settings, engine, model, Worker(engine, model, settings), queue, Notifier(engine, settings))
     client = TestClient(create_app(parts), raise_server_exceptions=True)
     with transaction(engine) as connection:
         client.headers["Authorization"] = f"Bearer {auth.create_first(connection)}"
