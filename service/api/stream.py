@@ -31,7 +31,8 @@ log = logging.getLogger("moodline.http")
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "`event` is the kind, `id` the signal's number, `data` what is delivered to subscriptions"
+            "content": {EventSourceResponse.media_type: {}},
+            "description": "`event` is the kind, `id` the signal's number, `data` what is delivered to subscriptions",
         },
         **{status: told for status, told in answers(None, 401, 403, 422, 503).items() if status != 200},
     },
