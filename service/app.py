@@ -17,10 +17,11 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service import auth, metrics
-from service.api import customers, events, health, interactions, sentiment, signals
+from service.api import customers, events, health, interactions, sentiment, signals, stream, subscriptions
 from service.api.common import Parts, Queue, problem
 from service.database import migrate, open_engine, reading
 from service.errors import BadRequest, BodyTooLarge, Invalid, RequestError, Unavailable, UnsupportedMediaType, faults_of
+from service.notify import Notifier
 from service.playbook import open_playbook
 from service.sentiment import language
 from service.sentiment.model import open_model
@@ -37,20 +38,26 @@ def open_parts(settings):
     migrate(engine)
     threading.Thread(target=language.warm, name="languages", daemon=True).start()
     queue = Queue(settings.model_queue, settings.retry_after_s)
-    return Parts(settings, engine, model, Worker(engine, model, settings), queue, playbook)
+    worker, notifier = Worker(engine, model, settings), Notifier(engine, settings)
+    return Parts(settings, engine, model, worker, queue, playbook, notifier)
 
 
 def create_app(parts):
-    """The application over opened Parts; its worker runs as long as it does, unless the settings say otherwise."""
+    """The application over opened Parts; its worker and notifier run as long as it does, unless the settings say otherwise."""
 
     @asynccontextmanager
     async def lifespan(app):
-        thread = threading.Thread(target=parts.worker.run, name="worker")
+        threads = []
         if parts.settings.embedded_worker:
+            threads.append(threading.Thread(target=parts.worker.run, name="worker"))
+        if parts.settings.deliver:
+            threads.append(threading.Thread(target=parts.notifier.run, name="notifier"))
+        for thread in threads:
             thread.start()
         yield
         parts.worker.stop()
-        if parts.settings.embedded_worker:
+        parts.notifier.stop()
+        for thread in threads:
             await run_in_threadpool(thread.join)
         parts.engine.dispose()  # SQLite writes its log back into the database when the last connection closes
 
@@ -63,7 +70,7 @@ def create_app(parts):
     )
     app.state.parts = parts
     metrics.MODEL.labels(parts.model.name, parts.model.version).set(1)
-    for module in (interactions, events, customers, signals, sentiment, health):
+    for module in (interactions, events, customers, signals, sentiment, subscriptions, stream, health):
         app.include_router(module.router)
     for kind in (RequestError, RequestValidationError, HTTPException, SQLAlchemyError):
         app.add_exception_handler(kind, lambda request, error: answer(error, parts.settings))

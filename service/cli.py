@@ -112,6 +112,10 @@ def serve():
                 host, port = listener.getsockname()[:2]
                 _banner(f"http://{f'[{host}]' if ':' in host else host}:{port}", key, parts.model)
 
+            async def shutdown(self, sockets=None):
+                parts.notifier.stop()  # or open streams would be waited for
+                await super().shutdown(sockets)
+
         Server(
             uvicorn.Config(
                 create_app(parts), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10

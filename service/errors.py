@@ -6,6 +6,7 @@ MoodlineError
 │   ├── BadModel
 │   ├── BadDatabase
 │   └── BadPlaybook       one line for each fault of the file
+├── Refused               nothing is sent to such an address; told as the outcome of a delivery
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
@@ -40,6 +41,10 @@ class BadDatabase(StartError):
 
 
 class BadPlaybook(StartError):
+    pass
+
+
+class Refused(MoodlineError):
     pass
 
 
@@ -96,7 +101,7 @@ class Unavailable(RequestError):
 
 
 # Marks of FastAPI and pydantic in an error's place that are no fields of the sender's.
-_MARKS = {"body", "query", "path", "one", "many"}
+_MARKS = {"body", "query", "path", "header", "one", "many"}
 
 
 def faults_of(pydantic_errors):

@@ -15,5 +15,6 @@ def set_up(level):
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line("%(asctime)s %(levelname)-7s %(name)s  %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for name in ("uvicorn.error", "alembic", "httpx"):
+    # httpx and httpcore would log the URLs of subscriptions, and asyncio each attempt.
+    for name in ("uvicorn.error", "alembic", "httpx", "httpcore", "asyncio"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

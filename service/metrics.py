@@ -20,4 +20,5 @@ WINDOWS = Histogram(
     "Windows of text that shared one forward pass of the model",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128),
 )
+DELIVERIES = Counter("moodline_deliveries_total", "Attempts to deliver to subscriptions", ["result"])
 MODEL = Gauge("moodline_model_info", "The loaded model", ["name", "version"])

@@ -42,7 +42,7 @@ MOST_ON_CARD = 20
 BRIEF = ("valence", "label", "trend", "confidence", "evidence")
 
 
-def _customers(connection, pks):
+def customers_of(connection, pks):
     """{pk: {"id", "identities"}} of customers."""
     known = defaultdict(list)
     for row in connection.execute(
@@ -81,7 +81,7 @@ def mood(connection, customer_pk):
         .select_from(interactions)
         .where(interactions.c.customer_pk == customer_pk, interactions.c.status == PENDING)
     )
-    return {"customer": _customers(connection, [customer_pk])[customer_pk], "mood": stored, "pending": pending}
+    return {"customer": customers_of(connection, [customer_pk])[customer_pk], "mood": stored, "pending": pending}
 
 
 def card(connection, customer_pk, playbook):
@@ -148,7 +148,7 @@ def customer_lines(connection, playbook, wanted, limit, cursor):
     found = found if wanted.start is None else found.where(c.last_at >= wanted.start)
     found = found if wanted.end is None else found.where(c.last_at < wanted.end)
     rows, following = _page(connection, found, limit, cursor)
-    owners = _customers(connection, [row.pk for row in rows])
+    owners = customers_of(connection, [row.pk for row in rows])
     return {
         "customers": [
             {
@@ -231,7 +231,7 @@ def _load(connection, pks):
         select(turns).where(turns.c.interaction_pk.in_(pks)).order_by(turns.c.interaction_pk, turns.c.position)
     ):
         spoken[turn.interaction_pk][turn.position] = turn
-    return {row.pk: row for row in rows}, spoken, _customers(connection, {row.customer_pk for row in rows})
+    return {row.pk: row for row in rows}, spoken, customers_of(connection, {row.customer_pk for row in rows})
 
 
 def interaction(connection, source, id):
@@ -363,7 +363,7 @@ def timeline(connection, customer_pk, start, end, bucket, half_life_days):
             }
         )
     return {
-        "customer": _customers(connection, [customer_pk])[customer_pk],
+        "customer": customers_of(connection, [customer_pk])[customer_pk],
         "from": iso(start),
         "to": iso(end),
         "bucket": bucket,
@@ -382,7 +382,7 @@ def churn_signals(connection, min_risk, since, limit, cursor):
     if since is not None:
         found = found.where(customers.c.risk_changed_at >= since)
     page, following = _page(connection, found, limit, cursor)
-    owners = _customers(connection, [row.pk for row in page])
+    owners = customers_of(connection, [row.pk for row in page])
     return {
         "signals": [
             {

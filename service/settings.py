@@ -61,6 +61,10 @@ class Settings(BaseSettings):
     embedded_worker: bool = Field(
         True, description="let `serve` score in the background too, beside any `moodline worker`"
     )
+    deliver: bool = Field(True, description="let `serve` deliver to subscriptions")
+    private_webhooks: bool = Field(
+        False, description="let subscriptions lead to private, link-local and loopback addresses too"
+    )
     worker_batch: int = Field(16, ge=1, le=500, description="interactions that a worker claims at once")
     worker_poll_s: float = Field(0.5, gt=0, description="pause of an idle worker before it looks again, in seconds")
     lease_s: float = Field(

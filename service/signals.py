@@ -1,12 +1,12 @@
 """A change → one signal row: the seam between deciding and telling."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
 
 from service.database import insert_new, lock
-from service.tables import signals
+from service.tables import PENDING, deliveries, signals, subscriptions
 
 KINDS = (
     "signal.raised",
@@ -45,7 +45,38 @@ def emit(connection, made):
         for one in made
     ]
     new = insert_new(connection, signals, rows, ["kind", "cause"], list(signals.c))
+    _fan_out(connection, new)
     return {(row.kind, row.cause) for row in new}
+
+
+def wants(kinds, filters, signal):
+    """Whether a subscription of these kinds and filters is told of a signal; a filter on what the signal's data lack is not met."""
+    data = signal.data
+    return (
+        signal.kind in kinds
+        and ("segments" not in filters or data.get("segment") in filters["segments"])
+        and ("channels" not in filters or data.get("channel") in filters["channels"])
+        and ("min_risk" not in filters or (data.get("risk") is not None and data["risk"] >= filters["min_risk"]))
+        and ("drivers" not in filters or not set(filters["drivers"]).isdisjoint(data.get("drivers") or ()))
+    )
+
+
+def _fan_out(connection, signal_rows):
+    """Queue new rows of `signals` for everyone who wants them, in the transaction that inserted them."""
+    switched_on = connection.execute(
+        select(subscriptions.c.pk, subscriptions.c.kinds, subscriptions.c.filters)
+        .where(subscriptions.c.switched_off_at.is_(None))
+        .with_for_update(read=True, key_share=True)  # one removed meanwhile would fail the whole transaction
+    ).all()
+    now = datetime.now(UTC)
+    rows = [
+        {"subscription_pk": one.pk, "signal_pk": signal.pk, "status": PENDING, "next_at": now, "first_at": now}
+        for signal in signal_rows
+        for one in switched_on
+        if wants(one.kinds, one.filters, signal)
+    ]
+    if rows:
+        connection.execute(deliveries.insert(), rows)
 
 
 def at_risk(was, risk, settings):

@@ -372,3 +372,73 @@ class Signal(Answer):
 class Signals(Answer):
     signals: list[Signal]
     next_cursor: str | None
+
+
+class Filters(Answer):
+    """A signal passes where each filter given is met; one on what the signal does not tell is not met."""
+
+    segments: list[str] | None = None
+    channels: list[str] | None = None
+    min_risk: int | None = None
+    drivers: list[str] | None = None
+
+
+class Subscription(Answer):
+    id: str
+    url: str
+    kinds: list[str]
+    filters: Filters
+    active: bool
+    switched_off_at: AwareDatetime | None
+    switched_off_why: str | None
+    created_at: AwareDatetime
+
+
+class NewSubscription(Subscription):
+    secret: str = Field(description="signs the deliveries; shown only here")
+
+
+class Subscriptions(Answer):
+    subscriptions: list[Subscription]
+
+
+class Trial(Answer):
+    delivered: bool
+    status: int | None = Field(description="HTTP status of the answer; null where none came")
+    outcome: str
+
+
+class Delivery(Answer):
+    id: int
+    signal: int
+    kind: str
+    status: Literal["pending", "delivered", "dead"]
+    attempts: int
+    created_at: AwareDatetime
+    next_at: AwareDatetime | None = Field(description="of the next attempt; null where none follows")
+    finished_at: AwareDatetime | None
+    outcome: str | None = Field(description="of the latest attempt", examples=["HTTP 503"])
+
+
+class Deliveries(Answer):
+    deliveries: list[Delivery]
+    next_cursor: str | None
+
+
+class Redelivered(Answer):
+    redelivered: int
+
+
+class StreamData(BaseModel):
+    """And what the kind of signal tells besides."""
+
+    signal: int
+    customer: Customer | None
+
+
+class Message(Answer):
+    """What is delivered, and what the stream tells."""
+
+    type: str
+    timestamp: AwareDatetime
+    data: StreamData

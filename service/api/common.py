@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from service.errors import Unavailable
+from service.notify import Notifier
 from service.playbook import Playbook
 from service.sentiment.model import Model
 from service.settings import Settings
@@ -46,6 +47,7 @@ class Parts:
     worker: Worker
     queue: Queue
     playbook: Playbook
+    notifier: Notifier
 
 
 def parts(request: Request) -> Parts:
@@ -83,8 +85,8 @@ def problem(error):
     return JSONResponse(body.model_dump(), error.status, headers=error.headers, media_type="application/problem+json")
 
 
-def answers(model, *statuses):
-    """What OpenAPI tells of a route: the shape of its answer, and the errors it may give."""
-    return {200: {"model": model}} | {
+def answers(model, *statuses, done=200):
+    """What OpenAPI tells of a route: the shape of its answer with the status `done`, and the errors it may give."""
+    return {done: {"model": model}} | {
         status: {"model": Problem, "content": {"application/problem+json": {}}} for status in statuses
     }

@@ -9,6 +9,7 @@ from service import auth
 from service.api.common import Parts, Queue
 from service.app import create_app
 from service.database import migrate, open_engine, transaction
+from service.notify import Notifier
 from service.playbook import open_playbook
 from service.settings import Settings
 from service.worker import Worker
@@ -32,7 +33,8 @@ def open_house(url, **settings):
     engine, model = open_engine(settings.url), StandInModel()
     migrate(engine)
     queue = Queue(settings.model_queue, settings.retry_after_s)
-    parts = Parts(settings, engine, model, Worker(engine, model, settings), queue, open_playbook(settings.playbook))
+    worker, notifier = Worker(engine, model, settings), Notifier(engine, settings)
+    parts = Parts(settings, engine, model, worker, queue, open_playbook(settings.playbook), notifier)
     client = TestClient(create_app(parts), raise_server_exceptions=True)
     with transaction(engine) as connection:
         client.headers["Authorization"] = f"Bearer {auth.create_first(connection)}"

@@ -20,6 +20,16 @@ ROUTES = [
     ("PUT", "/v1/customers/dana/identities", {"identities": [{"kind": "phone", "value": "1"}]}, {"ingest"}),
     ("GET", "/v1/churn-signals", None, {"read"}),
     ("POST", "/v1/sentiment", {"texts": ["א"]}, {"read", "ingest"}),
+    ("POST", "/v1/subscriptions", {"url": "https://example.org/hook"}, {"admin"}),
+    ("GET", "/v1/subscriptions", None, {"admin"}),
+    ("GET", "/v1/subscriptions/x", None, {"admin"}),
+    ("PATCH", "/v1/subscriptions/x", {"active": False}, {"admin"}),
+    ("DELETE", "/v1/subscriptions/x", None, {"admin"}),
+    ("POST", "/v1/subscriptions/x/test", None, {"admin"}),
+    ("GET", "/v1/subscriptions/x/deliveries", None, {"admin"}),
+    ("POST", "/v1/subscriptions/x/deliveries/1/redeliver", None, {"admin"}),
+    ("POST", "/v1/subscriptions/x/redeliver", None, {"admin"}),
+    ("GET", "/v1/stream?kinds=none", None, {"read"}),
 ]
 
 
