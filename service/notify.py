@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from importlib.metadata import version
+from operator import eq, ge, lt
 from uuid import UUID, uuid4, uuid5
 
 import httpx
@@ -64,6 +65,27 @@ def message(signal, customer):
         "timestamp": iso(signal.at),
         "data": {"signal": signal.pk, "customer": customer} | signal.data,
     }
+
+
+def changes(connection, kind, customer_pk, start, end, limit, before):
+    """Messages of signals, the latest first: {"signals", "next_before" or None}; None is any."""
+    found = select(signals).order_by(signals.c.pk.desc()).limit(limit + 1)
+    for column, compare, value in (
+        (signals.c.kind, eq, kind),
+        (signals.c.customer_pk, eq, customer_pk),
+        (signals.c.at, ge, start),
+        (signals.c.at, lt, end),
+        (signals.c.pk, lt, before),
+    ):
+        found = found if value is None else found.where(compare(column, value))
+    rows = connection.execute(found).all()
+    told = [message for _, message in _messages(connection, rows[:limit])]
+    return {"signals": told, "next_before": rows[limit - 1].pk if len(rows) > limit else None}
+
+
+def _messages(connection, rows):
+    known = customers_of(connection, {row.customer_pk for row in rows} - {None}) if rows else {}
+    return [(row.pk, message(row, known.get(row.customer_pk))) for row in rows]
 
 
 def is_public(address):
@@ -418,7 +440,7 @@ class Tail:
             rows = connection.execute(
                 select(signals).where(signals.c.pk > self._position).order_by(signals.c.pk).limit(PAGE)
             ).all()
-            known = customers_of(connection, {row.customer_pk for row in rows} - {None}) if rows else {}
+            told = _messages(connection, rows)
         if rows:
             self._position = rows[-1].pk
-        return [(row.pk, message(row, known.get(row.customer_pk))) for row in rows]
+        return told

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.segments import SEGMENTS
+from service.signals import KINDS
 
 Label = Literal["negative", "neutral", "positive"]
 
@@ -367,6 +368,19 @@ class Signal(Answer):
     last_interaction: InteractionName | None
     changed_at: AwareDatetime
     as_of: AwareDatetime
+
+
+class Change(Answer):
+    """A signal as it is told everywhere; what else `data` holds depends on the kind."""
+
+    type: Literal[KINDS]
+    timestamp: AwareDatetime
+    data: dict[str, Any]
+
+
+class Changes(Answer):
+    signals: list[Change]
+    next_before: int | None
 
 
 class Signals(Answer):

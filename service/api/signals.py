@@ -1,15 +1,17 @@
-"""For the retention team: who is about to leave."""
+"""For the retention team: who is about to leave, and what changed."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
 from service import query
-from service.api.answers import Signals
+from service.api.answers import Changes, Signals
 from service.api.common import Parts, answers, parts, requires
-from service.channels.native import AskedTime
+from service.channels.native import AskedTime, Name
 from service.database import reading
+from service.notify import changes
+from service.signals import KINDS
 
 router = APIRouter(tags=["churn"])
 
@@ -30,3 +32,24 @@ def get_churn_signals(
     """Each with its reasons, their points, and the turns that are the evidence."""
     with reading(service.engine) as connection:
         return JSONResponse(query.churn_signals(connection, min_risk, since, limit, cursor))
+
+
+@router.get(
+    "/v1/signals",
+    dependencies=requires("read"),
+    summary="What changed, the latest first: signals raised and cleared, falls, delights, wishes, common causes",
+    responses=answers(Changes, 401, 403, 422, 503),
+)
+def get_signals(
+    kind: Literal[KINDS] | None = None,
+    customer: Annotated[Name | None, Query(description="of this customer alone")] = None,
+    start: Annotated[AskedTime | None, Query(alias="from", description="ISO 8601 with a zone")] = None,
+    end: Annotated[AskedTime | None, Query(alias="to", description="ISO 8601 with a zone, not included")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    before: Annotated[int | None, Query(ge=1, lt=2**31, description="next_before of the page before")] = None,
+    service: Parts = Depends(parts),
+):
+    """Each as it is delivered to subscriptions and told in the stream."""
+    with reading(service.engine) as connection:
+        pk = None if customer is None else query.find_customer(connection, customer)
+        return JSONResponse(changes(connection, kind, pk, start, end, limit, before))

@@ -19,6 +19,7 @@ ROUTES = [
     ("GET", "/v1/customers/dana/timeline", None, {"read"}),
     ("PUT", "/v1/customers/dana/identities", {"identities": [{"kind": "phone", "value": "1"}]}, {"ingest"}),
     ("GET", "/v1/churn-signals", None, {"read"}),
+    ("GET", "/v1/signals", None, {"read"}),
     ("POST", "/v1/sentiment", {"texts": ["א"]}, {"read", "ingest"}),
     ("POST", "/v1/subscriptions", {"url": "https://example.org/hook"}, {"admin"}),
     ("GET", "/v1/subscriptions", None, {"admin"}),

@@ -172,6 +172,21 @@ def test_a_fall_and_a_delight_and_a_wish_are_told_once(house):
     assert (hint["text"], hint["turn"]) == ("הלוואי שהיה משלוח עד הבית", 1)
 
 
+def test_changes_are_listed_latest_first_and_page_by_page(house):
+    for number, name in enumerate(("dana", "avi", "noa")):
+        post(house, sent(str(number), f"{NEGATIVE} {LEAVING}", name, occurred_at=NOW.isoformat()))
+    listed = house.client.get("/v1/signals").json()
+    assert [one["data"]["customer"]["id"] for one in listed["signals"]] == ["noa", "avi", "dana"]
+    first = house.client.get("/v1/signals", params={"limit": 2}).json()
+    rest = house.client.get("/v1/signals", params={"before": first["next_before"]}).json()
+    assert [first["signals"] + rest["signals"], rest["next_before"]] == [listed["signals"], None]
+    one = house.client.get("/v1/signals", params={"customer": "avi", "kind": "signal.raised"}).json()["signals"]
+    assert [each["type"] for each in one] == ["signal.raised"]
+    assert house.client.get("/v1/signals", params={"kind": "mood.fell"}).json()["signals"] == []
+    assert house.client.get("/v1/signals", params={"from": "2100-01-01T00:00:00Z"}).json()["signals"] == []
+    assert house.client.get("/v1/signals", params={"customer": "nobody"}).status_code == 404
+
+
 def test_history_that_arrives_late_is_told_to_nobody(house):
     long_ago = (NOW - timedelta(days=40)).isoformat()
     post(house, sent("1", turns=[turn("good", acts=["praise", "wish"])], occurred_at=long_ago))
