@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import auth, log, query, rollups, terminal
+from service import auth, demo, log, query, rollups, terminal
 from service.channels.export import read_rows
 from service.channels.native import EventIn, IdentityIn, InteractionIn, to_happening, to_identity, to_interaction
 from service.database import migrate, open_engine, reading, transaction
+from service.days import live_through
 from service.errors import BadPlaybook, MoodlineError, NotFound, StartError, faults_of
 from service.ingest import accept, accept_events
 from service.playbook import DRIVERS, MAX_SAY, SEGMENTS, open_playbook
@@ -41,7 +42,6 @@ plays = typer.Typer(
 )
 app.add_typer(plays, name="playbook")
 
-DEMO = Path(__file__).parent / "demo.jsonl"
 IMPORT_BATCH = 200
 SCORE_BATCH = 64
 NO_DRIVER = "none known"
@@ -516,31 +516,40 @@ def _table(title, rows, columns):
     out.print(table)
 
 
-@app.command()
-def demo():
-    """Fill the database with written conversations of 40 invented customers over the last 90 days (Hebrew, Arabic, Russian, English).
+@app.command("demo")
+def demo_command():
+    """Fill the database with what 53 invented customers said and did over the last 90 days (Hebrew, Arabic, Russian, English).
 
     Run it again and nothing is stored twice.
     """
+    from service.app import open_parts
+
     settings = _settings()
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-    def rows():
-        for number, line in enumerate(DEMO.read_text(encoding="utf-8").splitlines(), 1):
-            row = json.loads(line)
-            hour, minute = map(int, row.pop("time").split(":"))
-            at = today - timedelta(days=1 + row.pop("days_ago")) + timedelta(hours=hour, minutes=minute)
-            yield number, row | {"occurred_at": at.isoformat()}, None
-
-    _store(settings, rows(), 190)
-    _drain(settings)
-    with reading(_database(settings)) as connection:
+    with err.status("loading the model and opening the database"):
+        parts = open_parts(settings)
+    lived = demo.days(today)
+    with terminal.progress() as bar:
+        task = bar.add_task("living through 90 days", total=len(lived))
+        live_through(parts.engine, parts.model, settings, lived, lambda: bar.advance(task))
+    with transaction(parts.engine) as connection:
+        demo.assess(connection, today)
+    with reading(parts.engine) as connection:
         worst = query.churn_signals(connection, 0, None, 5, None)["signals"]
-    rows = [
-        (_name(one["customer"]), str(one["risk"]), one["reasons"][0]["text"]["en"], _evidence(one["reasons"][0]))
-        for one in worst
-    ]
-    _table("at risk", rows, ("customer", "risk", "first reason", "evidence"))
+        lines = query.customer_lines(connection, parts.playbook, query.Wanted(), 5, None)["customers"]
+    _table(
+        "at risk",
+        [
+            (_name(one["customer"]), str(one["risk"]), one["reasons"][0]["text"]["en"], _evidence(one["reasons"][0]))
+            for one in worst
+        ],
+        ("customer", "risk", "first reason", "evidence"),
+    )
+    _table(
+        "what to do next",
+        [(_name(one["customer"]), one["segment"], one["next_step"]["say"]["he"]) for one in lines if one["next_step"]],
+        ("customer", "segment", "next step"),
+    )
     out.print(f"now try: moodline mood {escape(_name(worst[0]['customer']))}")
 
 
