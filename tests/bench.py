@@ -7,8 +7,10 @@ moods and posts interactions over HTTP at a running service of its own.
 import statistics
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -93,7 +95,59 @@ def bench_http(table):
             f"{len(posts) / sum(posts):.0f} requests/s",
             *percentiles(posts),
         )
+        bench_history(table, server)
+        bench_stream(table, server)
         server.stop()
+
+
+def bench_history(table, server):
+    """The mood of a customer with ten interactions and of one with ten thousand, looked up in turns."""
+    shares = {"negative": 0.2, "neutral": 0.6, "positive": 0.2}
+    turn = {"speaker": "customer", "text": "שלום", "reading": {"sentiment": shares, "drivers": ["price"]}}
+    for name, many in (("ten", 10), ("many", 10_000)):
+        rows = [
+            {"id": f"{name}-{number}", "source": "bench", "channel": "chat", "customer": {"id": name}, "turns": [turn],
+             "occurred_at": f"2026-{1 + number % 10:02}-{1 + number % 28:02}T10:00:00Z"}
+            for number in range(many)
+        ]  # fmt: skip
+        for start in range(0, many, 500):
+            server.client.post("/v1/interactions", json=rows[start : start + 500])
+    server.wait_until_read()
+    looks = {"ten": [], "many": []}
+    for _ in range(300):
+        for name, times in looks.items():
+            times.append(timed(lambda name=name: server.client.get(f"/v1/customers/{name}/mood")))
+    for name, told in (("ten", "10"), ("many", "10,000")):
+        times = looks[name]
+        table.add_row(
+            f"GET mood of a customer with {told} interactions",
+            f"{len(times) / sum(times):.0f} requests/s",
+            *percentiles(times),
+        )
+    for path in ("drivers", "journey", "gap"):
+        times = [timed(lambda path=path: server.client.get(f"/v1/insights/{path}")) for _ in range(50)]
+        table.add_row(f"GET /v1/insights/{path}", f"{len(times) / sum(times):.0f} requests/s", *percentiles(times))
+
+
+def bench_stream(table, server):
+    """From sending an angry turn of an open conversation to its mood.fell in the stream."""
+    times = []
+    for number in range(20):
+        body = {"id": f"open-{number}", "source": "bench", "channel": "chat", "customer": {"id": "bench"}, "open": True,
+                "occurred_at": datetime.now(UTC).isoformat(), "text": "שלום, שאלה לגבי החשבון"}  # fmt: skip
+        server.client.post("/v1/interactions", json=body)
+        with server.client.stream("GET", "/v1/stream?kinds=mood.fell") as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            time.sleep(0.5)  # so that the stream looks from now
+            angry = {"turns": [{"speaker": "customer", "text": "בושה, שעה אני מחכה ואתם משקרים לי, שירות נורא"}]}
+            started = time.perf_counter()
+            httpx.post(
+                f"{server.url}/v1/interactions/bench/open-{number}/turns", json=angry, headers=server.client.headers
+            )
+            next(line for line in lines if line.startswith("data: "))
+            times.append(time.perf_counter() - started)
+    table.add_row("from an angry turn to its mood.fell in the stream", "", *percentiles(times))
 
 
 def main():
