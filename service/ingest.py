@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, update
 
 from service import rollups
-from service.database import insert_new
+from service.database import among, insert_new
 from service.errors import Conflict, NotFound
 from service.interaction import MAX_TURNS, Identity
 from service.record import add_evidence, refresh
@@ -73,7 +73,7 @@ def _find(connection, keys):
     if not keys:
         return {}
     found = select(interactions.c.pk, interactions.c.source, interactions.c.id)
-    rows = connection.execute(found.where(tuple_(interactions.c.source, interactions.c.id).in_(list(keys))))
+    rows = connection.execute(found.where(among(interactions.c.source, interactions.c.id, keys)))
     return {_key(row): row.pk for row in rows}
 
 
@@ -243,7 +243,7 @@ def _find_identities(connection, wanted, share):
     pairs = [(one.kind, one.value) for one in wanted]
     rows = connection.execute(
         select(identities.c.kind, identities.c.value, identities.c.customer_pk)
-        .where(tuple_(identities.c.kind, identities.c.value).in_(pairs))
+        .where(among(identities.c.kind, identities.c.value, pairs))
         .order_by(identities.c.kind, identities.c.value)
         .with_for_update(read=share)
     )
