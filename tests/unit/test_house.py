@@ -5,7 +5,7 @@ import ast
 import pytest
 import typer.main
 
-from service.api import customers, health, interactions, sentiment, signals
+from service.api import customers, health, insights, interactions, sentiment, signals
 from service.cli import app
 from service.settings import PREFIX, ROOT, Settings
 
@@ -49,7 +49,7 @@ def test_every_setting_is_in_the_readme(name):
 
 
 def test_every_route_is_in_the_readme():
-    rooms = (interactions, customers, signals, sentiment, health)
+    rooms = (interactions, customers, signals, insights, sentiment, health)
     paths = {route.path.replace(":path", "") for room in rooms for route in room.router.routes}
     assert len(paths) >= 10
     assert not {path for path in paths if f" {path}`" not in README}
