@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from itertools import pairwise
-from statistics import NormalDist, fmean, median
+from statistics import NormalDist, median
 
 from sqlalchemy import case, func, select, tuple_
 
@@ -131,7 +131,7 @@ def _rounded(value):
     return None if value is None else round(value, 4)
 
 
-def _share(part, whole):
+def _ratio(part, whole):
     return _rounded(part / whole) if whole else None
 
 
@@ -191,7 +191,7 @@ def _contrast(spoken, heard, first, second):
         {
             "driver": driver,
             **{
-                side: {"customers": spoken[driver][side], "share": _share(spoken[driver][side], heard[side])}
+                side: {"customers": spoken[driver][side], "share": _ratio(spoken[driver][side], heard[side])}
                 for side in (LOST, "loyal")
             },
             "lift": lift(spoken[driver][first], heard[first], spoken[driver][second], heard[second]),
@@ -236,11 +236,12 @@ def _texts(connection, places):
     """{(interaction pk, position): the turn as answers tell it}."""
     if not places:
         return {}
-    i, key = interactions.c, tuple_(turns.c.interaction_pk, turns.c.position)
+    i, t = interactions.c, turns.c
     rows = connection.execute(
-        select(i.source, i.id, i.channel, i.occurred_at, turns.c.interaction_pk, turns.c.position, turns.c.text)
-        .join(interactions, i.pk == turns.c.interaction_pk)
-        .where(key.in_(sorted(set(places))))
+        select(i.source, i.id, i.channel, i.occurred_at, t.interaction_pk, t.position, t.text)
+        .join(interactions, i.pk == t.interaction_pk)
+        # The first condition is for SQLite, which before 3.41 takes no index for pairs.
+        .where(t.interaction_pk.in_({pk for pk, _ in places}), tuple_(t.interaction_pk, t.position).in_(set(places)))
     )
     return {(row.interaction_pk, row.position): named(row) | {"turn": row.position, "text": row.text} for row in rows}
 
@@ -248,36 +249,47 @@ def _texts(connection, places):
 def _former(connection, period, leave):
     """The profile of the lost who were heard from in the period; None where there is nobody to tell of."""
     c = daily_customers.c
-    whole = [*period.days(daily_customers), c.driver == "", customers.c.segment == LOST]
-    labels = [func.sum(c[name]).label(name) for name in ("negative", "neutral", "positive")]
-
-    def grouped(*columns):
-        joined = select(*columns).join(customers, customers.c.pk == c.customer_pk).where(*whole)
-        return connection.execute(joined.group_by(columns[0])).all()
-
-    people = grouped(c.customer_pk, func.min(c.day).label("first"), func.max(c.day).label("last"), *labels)
-
-    def spoken(row):
-        return row.negative + row.neutral + row.positive
-
-    def parts(column):
-        counts = {row[0] or None: spoken(row) for row in grouped(column, *labels)}
-        ordered = sorted(counts.items(), key=lambda count: (-count[1], count[0] or ""))
-        return [
-            {"name": name, "conversations": many, "share": _share(many, sum(counts.values()))} for name, many in ordered
-        ]
-
-    bad = sorted((entry for entry in leave if entry[LOST]["customers"]), key=lambda e: (-e[LOST]["share"], e["driver"]))
+    rows = connection.execute(
+        select(
+            *(c.customer_pk, c.channel, c.stage),
+            func.min(c.day).label("first"),
+            func.max(c.day).label("last"),
+            func.sum(c.negative).label("negative"),
+            func.sum(c.negative + c.neutral + c.positive).label("conversations"),
+        )
+        .join(customers, customers.c.pk == c.customer_pk)
+        .where(*period.days(daily_customers), c.driver == "", customers.c.segment == LOST)
+        .group_by(c.customer_pk, c.channel, c.stage)
+    ).all()
+    people, channels, stages = defaultdict(list), Counter(), Counter()
+    for row in rows:
+        people[row.customer_pk].append(row)
+        channels[row.channel] += row.conversations
+        stages[row.stage or None] += row.conversations
+    spans = [(max(row.last for row in own) - min(row.first for row in own)).days for own in people.values()]
+    counts = [sum(row.conversations for row in own) for own in people.values()]
+    bads = [sum(row.negative for row in own) for own in people.values()]
+    worst = sorted(
+        (entry for entry in leave if entry[LOST]["customers"]), key=lambda e: (-e[LOST]["share"], e["driver"])
+    )
     return {
         "customers": len(people),
-        "median_days": float(median((row.last - row.first).days for row in people)) if people else None,
-        "conversations": _rounded(fmean(map(spoken, people))) if people else None,
-        "negative": _rounded(fmean(row.negative / spoken(row) for row in people)) if people else None,
-        "spoke_ill": _share(sum(row.negative > 0 for row in people), len(people)),
-        "channels": parts(c.channel),
-        "stages": parts(c.stage),
-        "drivers": [{"name": entry["driver"], **entry[LOST]} for entry in bad[:MOST_FORMER_DRIVERS]],
+        "median_days": float(median(spans)) if people else None,
+        "conversations": _ratio(sum(counts), len(people)),
+        "negative": _ratio(sum(bad / count for bad, count in zip(bads, counts)), len(people)),
+        "spoke_ill": _ratio(sum(bad > 0 for bad in bads), len(people)),
+        "channels": _parts(channels),
+        "stages": _parts(stages),
+        "drivers": [{"name": entry["driver"], **entry[LOST]} for entry in worst[:MOST_FORMER_DRIVERS]],
     }
+
+
+def _parts(counts):
+    """Entries of named counts of conversations, the most first."""
+    return [
+        {"name": name, "conversations": many, "share": _ratio(many, counts.total())}
+        for name, many in sorted(counts.items(), key=lambda count: (-count[1], count[0] or ""))
+    ]
 
 
 def _cells(connection, period):
@@ -340,9 +352,9 @@ def _mood(sums):
     return {
         "conversations": count,
         "valence": _estimate(mean) if half is None else _estimate(mean, mean - half, mean + half),
-        **{label: _share(sums[label], count) for label in ("negative", "neutral", "positive")},
+        **{label: _ratio(sums[label], count) for label in ("negative", "neutral", "positive")},
         "rated": sums["rated"],
-        "rating": _share(sums["rating"] / UNIT, sums["rated"]),
+        "rating": _ratio(sums["rating"] / UNIT, sums["rated"]),
         "disagreed": sums["disagreed"],
     }
 
