@@ -87,10 +87,10 @@ def problem(error):
     return JSONResponse(body.model_dump(), error.status, headers=error.headers, media_type="application/problem+json")
 
 
-def answers(model, *statuses, success=200, table=False):
-    """What OpenAPI tells of a route: the shape of its answer (and that it can be had as CSV), and the errors it may give."""
+def answers(model, *statuses, done=200, table=False):
+    """What OpenAPI tells of a route: the shape of its answer with the status `done` (`table`: as CSV too), and the errors it may give."""
     told = {"model": model} | ({"content": {CSV: {"schema": {"type": "string"}}}} if table else {})
-    return {success: told} | {
+    return {done: told} | {
         status: {"model": Problem, "content": {"application/problem+json": {}}} for status in statuses
     }
 

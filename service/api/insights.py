@@ -255,7 +255,7 @@ BELIEF = {"who": "head of service", "kind": "channel", "name": "call", "score": 
     dependencies=requires("ingest"),
     status_code=201,
     summary="Tell what the company believes; one, or up to 500",
-    responses=answers(Accepted, 400, 401, 403, 413, 415, 422, 503, success=201),
+    responses=answers(Accepted, 400, 401, 403, 413, 415, 422, 503, done=201),
 )
 def post_self_assessments(
     sent: Annotated[Believed, Body(openapi_examples={"one": {"value": BELIEF}})], service: Parts = Depends(parts)
