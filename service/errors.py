@@ -10,7 +10,7 @@ MoodlineError
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
-    ├── Forbidden         403   the key lacks the scope
+    ├── Forbidden         403   the key lacks the scope, or a setting keeps it shut
     ├── NotFound          404
     ├── Conflict          409
     ├── BodyTooLarge      413

@@ -1,5 +1,6 @@
 """The shapes of the answers, for the documentation and for those who generate clients; the tests hold every answer against them."""
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -370,16 +371,23 @@ class Signal(Answer):
     as_of: AwareDatetime
 
 
-class Change(Answer):
-    """A signal as it is told everywhere; what else `data` holds depends on the kind."""
+class MessageData(BaseModel):
+    """And what the kind of signal tells besides."""
+
+    signal: int
+    customer: Customer | None
+
+
+class Message(Answer):
+    """A signal as it is delivered, told in the stream and listed."""
 
     type: Literal[KINDS]
     timestamp: AwareDatetime
-    data: dict[str, Any]
+    data: MessageData
 
 
 class Changes(Answer):
-    signals: list[Change]
+    signals: list[Message]
     next_before: int | None
 
 
@@ -443,16 +451,184 @@ class Redelivered(Answer):
     redelivered: int
 
 
-class StreamData(BaseModel):
-    """And what the kind of signal tells besides."""
+class Estimate(Answer):
+    """A figure with its 95 % confidence interval; low and high are null where there is too little to tell."""
 
-    signal: int
-    customer: Customer | None
+    value: float
+    low: float | None
+    high: float | None
 
 
-class Message(Answer):
-    """What is delivered, and what the stream tells."""
+class Asked(Answer):
+    """What was asked, in whole days of UTC; null stands for all."""
 
-    type: str
-    timestamp: AwareDatetime
-    data: StreamData
+    start: date = Field(alias="from")
+    end: date = Field(alias="to", description="not included")
+    channel: str | None
+    stage: str | None
+
+
+class Part(Answer):
+    customers: int
+    share: float | None = Field(description="of the customers heard from on this side")
+
+
+class Example(InteractionName):
+    turn: int
+    text: str
+
+
+class DriverLift(Answer):
+    driver: str
+    lost: Part
+    loyal: Part
+    lift: Estimate | None = Field(description="ratio of the two shares; null where a side is empty")
+    examples: list[Example]
+
+
+class Sides(Answer):
+    lost: int
+    loyal: int
+
+
+class NamedShare(Answer):
+    name: str | None = Field(description="null for none")
+    conversations: int
+    share: float
+
+
+class NamedPart(Part):
+    name: str
+
+
+class Former(Answer):
+    """The profile of a customer who was lost; null where there is none to tell of."""
+
+    customers: int
+    median_days: float | None = Field(description="from the first to the last day heard from in the period")
+    conversations: float | None = Field(description="mean of a customer")
+    negative: float | None = Field(description="mean share of a customer's conversations")
+    spoke_ill: float | None = Field(description="share of customers who did at all")
+    channels: list[NamedShare]
+    stages: list[NamedShare]
+    drivers: list[NamedPart] = Field(description="of what most spoke ill")
+
+
+class Drivers(Asked):
+    customers: Sides
+    leave: list[DriverLift] = Field(description="who spoke ill of it: the lost over the loyal")
+    stay: list[DriverLift] = Field(description="who praised it: the loyal over the lost")
+    former: Former
+
+
+class PlaceMood(Answer):
+    conversations: int
+    valence: Estimate = Field(description="mean")
+    negative: float
+    neutral: float
+    positive: float
+    rated: int
+    rating: float | None = Field(description="mean valence of the ratings")
+    disagreed: int = Field(description="conversations whose rating and words are far apart")
+
+
+class ChannelMood(PlaceMood):
+    channel: str
+
+
+class StageMood(PlaceMood):
+    stage: str | None
+    channels: list[ChannelMood]
+
+
+class Fall(Answer):
+    channel: str | None = Field(description="null for all channels together")
+    before: str
+    after: str
+    change: Estimate
+    sure: bool = Field(description="the interval excludes 0")
+
+
+class Journey(Asked):
+    stages: list[StageMood]
+    channels: list[ChannelMood]
+    falls: list[Fall]
+
+
+class Gap(Answer):
+    kind: Literal["team", "stage", "channel"]
+    name: str
+    assessments: int
+    believed: float = Field(description="mean of the self-assessments, in percent")
+    conversations: int
+    said: Estimate | None = Field(description="positive conversations, in percent; null where nothing was heard")
+    gap: float | None = Field(description="believed - said")
+
+
+class Gaps(Asked):
+    gaps: list[Gap]
+
+
+class TurnedAround(Answer):
+    conversations: int
+    bad_starts: int
+    turned_around: int
+    share: Estimate | None = Field(description="turned around of bad starts; null where those are too few")
+
+
+class Agent(TurnedAround):
+    agent: str
+
+
+class OtherAgents(TurnedAround):
+    agents: int
+
+
+class Agents(Asked):
+    least: int = Field(description="least conversations of an agent told of alone")
+    agents: list[Agent]
+    others: OtherAgents | None
+
+
+class SegmentNow(Answer):
+    segment: Segment
+    definition: Sentence
+    customers: int
+    risk: float | None = Field(description="mean")
+
+
+class SegmentMoves(Answer):
+    before: Segment | None
+    segment: Segment | None
+    changes: int
+
+
+class Segments(Asked):
+    segments: list[SegmentNow]
+    changes: list[SegmentMoves]
+
+
+class Wish(Example):
+    customer: Customer
+
+
+class Wishes(Asked):
+    wishes: list[Wish]
+    next_cursor: str | None
+
+
+class SelfAssessment(Answer):
+    who: str
+    at: AwareDatetime
+    kind: Literal["team", "stage", "channel"]
+    name: str
+    score: float = Field(ge=0, le=100)
+
+
+class SelfAssessments(Asked):
+    assessments: list[SelfAssessment]
+    next_cursor: str | None
+
+
+class Accepted(Answer):
+    accepted: int

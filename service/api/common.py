@@ -1,9 +1,11 @@
-"""What every route shares: the opened parts of the service, the caller's scopes, problem+json."""
+"""What every route shares: the opened parts of the service, the caller's scopes, problem+json, answers as tables."""
 
+import csv
+import io
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
@@ -15,6 +17,10 @@ from service.playbook import Playbook
 from service.sentiment.model import Model
 from service.settings import Settings
 from service.worker import Worker
+
+JSON, CSV = "application/json", "text/csv"
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection").
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class Queue:
@@ -85,8 +91,47 @@ def problem(error):
     return JSONResponse(body.model_dump(), error.status, headers=error.headers, media_type="application/problem+json")
 
 
-def answers(model, *statuses, done=200):
-    """What OpenAPI tells of a route: the shape of its answer with the status `done`, and the errors it may give."""
-    return {done: {"model": model}} | {
+def answers(model, *statuses, done=200, table=False):
+    """What OpenAPI tells of a route: the shape of its answer with the status `done` (`table`: as CSV too), and the errors it may give."""
+    told = {"model": model} | ({"content": {CSV: {"schema": {"type": "string"}}}} if table else {})
+    return {done: told} | {
         status: {"model": Problem, "content": {"application/problem+json": {}}} for status in statuses
     }
+
+
+def respond(request, answer, rows):
+    """The answer as JSON or, where the caller would rather have CSV, its `rows`: an iterable of sequences, the header first.
+
+    The next page, where the answer has a next_cursor, is told in Link too, as a table has no room for it.
+    """
+    headers = {"Vary": "Accept"}
+    if following := answer.get("next_cursor"):
+        headers["Link"] = f'<?{request.url.include_query_params(cursor=following).query}>; rel="next"'
+    if not prefers_csv(",".join(request.headers.getlist("accept"))):
+        return JSONResponse(answer, headers=headers)
+    name = request.url.path.rsplit("/", 1)[-1]
+    headers["Content-Disposition"] = f'attachment; filename="moodline-{name}.csv"'
+    written = io.StringIO()
+    csv.writer(written).writerows([_cell(value) for value in row] for row in rows)
+    # With the mark at its beginning, without which spreadsheets don't take it for UTF-8.
+    return Response(written.getvalue().encode("utf-8-sig"), headers=headers, media_type=CSV)
+
+
+def _cell(value):
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def prefers_csv(accept):
+    """Whether an Accept header ranks CSV above JSON: by q (RFC 9110, 12.5.1), and of equals the one that it names more exactly."""
+    ranks = {CSV: (0.0, -1), JSON: (0.0, -1)}
+    exactness = {CSV: 2, JSON: 2, "text/*": 1, "application/*": 1, "*/*": 0}
+    for part in accept.lower().split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        try:
+            weight = float(next((given[2:] for given in parameters if given.startswith("q=")), 1))
+        except ValueError:
+            continue
+        for offered, (_, before) in ranks.items():
+            if kind in (offered, offered.split("/")[0] + "/*", "*/*") and exactness[kind] > before:
+                ranks[offered] = weight, exactness[kind]
+    return ranks[CSV][0] > 0 and ranks[CSV] > ranks[JSON]

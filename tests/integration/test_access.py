@@ -4,7 +4,17 @@ from sqlalchemy import select
 from service import auth
 from service.database import reading, transaction
 from service.tables import api_keys
+from tests.integration.conftest import open_house
 from tests.standin import sent
+
+
+@pytest.fixture
+def house(database_url):
+    """With insights on agents open: the scope alone decides."""
+    opened = open_house(database_url, agent_insights=True)
+    yield opened
+    opened.parts.engine.dispose()
+
 
 ROUTES = [
     ("POST", "/v1/interactions", sent(), {"ingest"}),
@@ -20,6 +30,19 @@ ROUTES = [
     ("PUT", "/v1/customers/dana/identities", {"identities": [{"kind": "phone", "value": "1"}]}, {"ingest"}),
     ("GET", "/v1/churn-signals", None, {"read"}),
     ("GET", "/v1/signals", None, {"read"}),
+    ("GET", "/v1/insights/drivers", None, {"read"}),
+    ("GET", "/v1/insights/journey", None, {"read"}),
+    ("GET", "/v1/insights/gap", None, {"read"}),
+    ("GET", "/v1/insights/agents", None, {"read"}),
+    ("GET", "/v1/segments", None, {"read"}),
+    ("GET", "/v1/wishes", None, {"read"}),
+    ("GET", "/v1/self-assessments", None, {"read"}),
+    (
+        "POST",
+        "/v1/self-assessments",
+        {"who": "noa", "kind": "team", "name": "desk", "score": 80},
+        {"ingest"},
+    ),
     ("POST", "/v1/sentiment", {"texts": ["א"]}, {"read", "ingest"}),
     ("POST", "/v1/subscriptions", {"url": "https://example.org/hook"}, {"admin"}),
     ("GET", "/v1/subscriptions", None, {"admin"}),

@@ -5,7 +5,7 @@ import ast
 import pytest
 import typer.main
 
-from service.api import customers, events, health, interactions, sentiment, signals, stream, subscriptions
+from service.api import customers, events, health, insights, interactions, sentiment, signals, stream, subscriptions
 from service.cli import app
 from service.settings import PREFIX, ROOT, Settings
 
@@ -49,7 +49,7 @@ def test_every_setting_is_in_the_readme(name):
 
 
 def test_every_route_is_in_the_readme():
-    rooms = (interactions, events, customers, signals, sentiment, subscriptions, stream, health)
+    rooms = (interactions, events, customers, signals, insights, sentiment, subscriptions, stream, health)
     paths = {route.path.replace(":path", "") for room in rooms for route in room.router.routes}
     assert len(paths) >= 10
     assert not {path for path in paths if f" {path}`" not in README}
