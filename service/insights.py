@@ -515,7 +515,7 @@ def voiced(connection, period, limit, cursor=None):
         found = found.join(interactions, interactions.c.pk == w.interaction_pk).where(*part)
     rows, following = _page(connection, found, (w.occurred_at, w.interaction_pk, w.position), limit, cursor)
     told = _texts(connection, [(row.interaction_pk, row.position) for row in rows])
-    owners = query._customers(connection, {row.customer_pk for row in rows})
+    owners = query.customers_of(connection, {row.customer_pk for row in rows})
     return period.told() | {
         "wishes": [
             {"customer": owners[row.customer_pk]} | told[row.interaction_pk, row.position]

@@ -175,6 +175,7 @@ wishes = Table(
     Column("customer_pk", ForeignKey("customers.pk"), nullable=False),
     Column("occurred_at", UtcDateTime, nullable=False),
     Index("ix_wishes_customer_pk", "customer_pk", "occurred_at"),
+    Index("ix_wishes_occurred_at", "occurred_at"),
 )
 
 segment_changes = Table(

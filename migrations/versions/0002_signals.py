@@ -195,6 +195,7 @@ def upgrade():
     )
     with op.batch_alter_table("wishes") as batch_op:
         batch_op.create_index("ix_wishes_customer_pk", ["customer_pk", "occurred_at"], unique=False)
+        batch_op.create_index("ix_wishes_occurred_at", ["occurred_at"], unique=False)
 
     with op.batch_alter_table("customers") as batch_op:
         batch_op.add_column(sa.Column("at_risk", sa.Boolean(), server_default=sa.false(), nullable=False))
@@ -231,6 +232,7 @@ def downgrade():
         batch_op.drop_column("at_risk")
 
     with op.batch_alter_table("wishes") as batch_op:
+        batch_op.drop_index("ix_wishes_occurred_at")
         batch_op.drop_index("ix_wishes_customer_pk")
 
     op.drop_table("wishes")
