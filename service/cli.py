@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import auth, demo, log, query, rollups, terminal
+from service import auth, demo, insights, log, notify, query, rollups, terminal
 from service.channels.export import read_rows
 from service.channels.native import EventIn, IdentityIn, InteractionIn, to_happening, to_identity, to_interaction
 from service.database import migrate, open_engine, reading, transaction
@@ -537,6 +537,12 @@ def demo_command():
     with reading(parts.engine) as connection:
         worst = query.churn_signals(connection, 0, None, 5, None)["signals"]
         lines = query.customer_lines(connection, parts.playbook, query.Wanted(), 5, None)["customers"]
+        period = insights.Period(lived[0].date, today.date())
+        segments = insights.segments(connection, period, heard=False)["segments"]
+        drivers = insights.drivers(connection, period)
+        gaps = insights.gap(connection, period)["gaps"]
+        wishes = insights.voiced(connection, period, 5)["wishes"]
+        told = notify.changes(connection, None, None, None, None, 5, None)["signals"]
     _table(
         "at risk",
         [
@@ -546,9 +552,45 @@ def demo_command():
         ("customer", "risk", "first reason", "evidence"),
     )
     _table(
-        "what to do next",
+        "what to do next (GET /v1/customers)",
         [(_name(one["customer"]), one["segment"], one["next_step"]["say"]["he"]) for one in lines if one["next_step"]],
         ("customer", "segment", "next step"),
+    )
+    _table(
+        "segments (GET /v1/segments)",
+        [(one["segment"], str(one["customers"]), one["definition"]["he"]) for one in segments],
+        ("segment", "customers", "definition"),
+    )
+    _table(
+        "why customers leave (GET /v1/insights/drivers)",
+        [
+            (
+                one["driver"],
+                f"{one['lift']['value']:.1f} ({one['lift']['low']:.1f}–{one['lift']['high']:.1f})",
+                said["text"],
+            )
+            for one in drivers["leave"][:4]
+            for said in one["examples"][:1]
+        ],
+        ("driver", "lift (95 %)", "example"),
+    )
+    _table(
+        "believed and said (GET /v1/insights/gap)",
+        [(one["kind"], f"{one['believed']:.0f} %", f"{one['said']['value']:.0f} %", one["name"]) for one in gaps[:4]],
+        ("of", "believed", "said", "name"),
+    )
+    _table(
+        "wishes (GET /v1/wishes)",
+        [(one["occurred_at"][:10], _name(one["customer"]), one["text"]) for one in wishes],
+        ("when", "customer", "what they would love"),
+    )
+    _table(
+        "latest signals (GET /v1/signals)",
+        [
+            (one["timestamp"][:10], one["type"], _name(one["data"]["customer"]) if one["data"]["customer"] else "")
+            for one in told
+        ],
+        ("when", "signal", "customer"),
     )
     out.print(f"now try: moodline mood {escape(_name(worst[0]['customer']))}")
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field, model_validator
 
 from service import query
 from service.api.answers import Card, CustomerMood, Customers, JoinedMood, Timeline
-from service.api.common import Parts, answers, parts, requires
+from service.api.common import Parts, answers, parts, requires, respond
 from service.channels.native import AskedTime, IdentityIn, IdentityValue, Kind, Label, Name, Strict, to_identity
 from service.database import reading, transaction
 from service.errors import Invalid
@@ -91,9 +91,10 @@ def get_timeline(
     "/v1/customers",
     dependencies=requires("read"),
     summary="Customers by segment, those at the greatest risk first",
-    responses=answers(Customers, 401, 403, 422, 503),
+    responses=answers(Customers, 401, 403, 422, 503, table=True),
 )
 def get_customers(
+    request: Request,
     segment: Literal[SEGMENTS] | None = None,
     channel: Annotated[Literal[CHANNELS] | None, Query(description="of the last interaction")] = None,
     stage: Annotated[Label | None, Query(description="of the last interaction")] = None,
@@ -106,7 +107,17 @@ def get_customers(
     """Each with its segment, risk, mood and next step."""
     wanted = query.Wanted(segment, channel, stage, start, end)
     with reading(service.engine) as connection:
-        return JSONResponse(query.customer_lines(connection, service.playbook, wanted, limit, cursor))
+        answer = query.customer_lines(connection, service.playbook, wanted, limit, cursor)
+    return respond(request, answer, _lines_table(answer))
+
+
+def _lines_table(answer):
+    plain = ["segment", "since", "risk", "valence", "label", "channel", "stage", "last_at"]
+    yield ["customer", "identities", *plain, "next_step", "next_step_he"]
+    for line in answer["customers"]:
+        identities = "; ".join("{kind}:{value}".format(**one) for one in line["customer"]["identities"])
+        say = line["next_step"]["say"] if line["next_step"] else {"en": None, "he": None}
+        yield [line["customer"]["id"], identities, *(line[name] for name in plain), say["en"], say["he"]]
 
 
 @router.get(

@@ -119,6 +119,10 @@ def test_customers_are_listed_by_segment_with_what_to_do_next(house):
     for wanted, found in (({"stage": "grow"}, 0), ({"channel": "chat"}, 2), ({"from": NOW.isoformat()}, 1)):
         assert len(house.client.get("/v1/customers", params=wanted).json()["customers"]) == found
     assert house.client.get("/v1/customers", params={"segment": "angry"}).status_code == 422
+    lines = house.client.get("/v1/customers", headers={"Accept": "text/csv"}).content.decode("utf-8-sig").splitlines()
+    assert (
+        lines[0].startswith("customer,identities,segment") and lines[1].startswith("dana,,at_risk") and len(lines) == 3
+    )
 
 
 def test_a_signal_is_raised_and_cleared_once_and_does_not_flap(house):
