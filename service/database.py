@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import time
+from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy import create_engine, event, false, make_url, or_, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -84,9 +85,18 @@ def insert_new(connection, table, rows, key, returning):
     if not rows:
         return []
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    # The rows as parameters, not as values(): the statement is then compiled once, not anew for each batch.
     return connection.execute(
-        insert(table).values(rows).on_conflict_do_nothing(index_elements=key).returning(*returning)
+        insert(table).on_conflict_do_nothing(index_elements=key).returning(*returning), rows
     ).all()
+
+
+def among(first, second, pairs):
+    """The condition that columns (first, second) hold one of the pairs. SQLite reads the whole table for `(a, b) IN (…)`; not for this."""
+    seconds = defaultdict(list)
+    for one, other in pairs:
+        seconds[one].append(other)
+    return or_(false(), *((first == one) & second.in_(others) for one, others in seconds.items()))
 
 
 def lock(connection, number):

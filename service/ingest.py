@@ -4,10 +4,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, update
 
 from service import rollups
-from service.database import insert_new
+from service.database import among, insert_new
 from service.errors import Conflict, NotFound
 from service.interaction import MAX_TURNS, Identity
 from service.record import add_evidence, refresh
@@ -45,8 +45,8 @@ class Lease:
         return cls(str(uuid.uuid4()), datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def accept(connection, sent, lease=None):
-    """Store a batch of Interactions, whole; returns an Accepted for each, in their order.
+def accept(connection, sent, lease=None, at=None):
+    """Store a batch of Interactions, whole, as received `at` (now); returns an Accepted for each, in their order.
 
     An interaction whose source and id are there already, or stood earlier in the batch, is left as it is. With a Lease the
     new rows are the caller's own to score.
@@ -56,7 +56,9 @@ def accept(connection, sent, lease=None):
         first.setdefault(_key(one), one)
     known = _find(connection, first)
     # Sorted, so that two senders of the same batch wait for each other instead of locking each other out.
-    new = _insert(connection, [first[key] for key in sorted(first.keys() - known.keys())], lease)
+    new = _insert(
+        connection, [first[key] for key in sorted(first.keys() - known.keys())], lease, at or datetime.now(UTC)
+    )
     known |= _find(connection, first.keys() - known.keys() - new.keys())  # what somebody else stored meanwhile
     pks = known | new
     return [Accepted(pks[_key(one)], _key(one) in new and first[_key(one)] is one) for one in sent]
@@ -71,13 +73,13 @@ def _find(connection, keys):
     if not keys:
         return {}
     found = select(interactions.c.pk, interactions.c.source, interactions.c.id)
-    rows = connection.execute(found.where(tuple_(interactions.c.source, interactions.c.id).in_(list(keys))))
+    rows = connection.execute(found.where(among(interactions.c.source, interactions.c.id, keys)))
     return {_key(row): row.pk for row in rows}
 
 
-def _insert(connection, fresh, lease):
+def _insert(connection, fresh, lease, now):
     """Store interactions, their turns and their customers; returns {(source, id): pk} of those that were not there yet."""
-    now, spoken = datetime.now(UTC), []
+    spoken = []
     owners = _owners(connection, fresh, now)
     rows = [
         {
@@ -164,9 +166,12 @@ def _conflict(field, message):
     return Conflict(f"{field} {message}", [{"index": None, "field": field, "message": message}])
 
 
-def accept_events(connection, sent, settings):
-    """Store a batch of Happenings, whole, and their customers' new risks; returns (source, id, whether it is new) for each."""
-    now, first = datetime.now(UTC), {}
+def accept_events(connection, sent, settings, at=None):
+    """Store a batch of Happenings, whole, as received `at` (now), and their customers' new risks.
+
+    Returns (source, id, whether it is new) for each.
+    """
+    now, first = at or datetime.now(UTC), {}
     for one in sent:
         first.setdefault(_key(one), one)
     owners = _owners(connection, first.values(), now)
@@ -237,7 +242,7 @@ def _find_identities(connection, wanted, share):
     pairs = [(one.kind, one.value) for one in wanted]
     rows = connection.execute(
         select(identities.c.kind, identities.c.value, identities.c.customer_pk)
-        .where(tuple_(identities.c.kind, identities.c.value).in_(pairs))
+        .where(among(identities.c.kind, identities.c.value, pairs))
         .order_by(identities.c.kind, identities.c.value)
         .with_for_update(read=share)
     )

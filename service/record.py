@@ -1,14 +1,14 @@
 """Readings → rows, and the customer's mood, risk and segment computed anew from them, with the signals of what changed."""
 
 from collections import Counter, defaultdict
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import Row, bindparam, select, update
 
 from service import causes, churn, rollups, signals
 from service.database import insert_new
-from service.mood import Conversation, Dated, customer_mood, label_of
+from service.mood import Dated, Mood, customer_mood, label_of, restored
 from service.segments import segment_of
 from service.tables import (
     PENDING,
@@ -26,6 +26,10 @@ from service.tables import (
 MOST_CONVERSATIONS = 200
 MOST_EVENTS = 200
 MOST_DISAGREEMENTS = 3
+CUSTOMERS_AT_ONCE = 100
+# What refresh reads of a customer, and what of it is written again.
+STORED = ("risk", "risk_changed_at", "at_risk", "falling", "segment", "segment_at", "channel", "stage", "last_at")
+BEFORE = ("pk", "read_interactions", "read_turns", *STORED)
 
 
 def record(connection, token, scored, at, settings):
@@ -60,7 +64,7 @@ def record(connection, token, scored, at, settings):
             .values(reading=bindparam("read")),
             rows,
         )
-    read = [(row, row.conversation and Conversation(**row.conversation), scored[row.pk][1]) for row in held]
+    read = [(row, row.conversation and restored(row.conversation), scored[row.pk][1]) for row in held]
     rollups.count(connection, read)
     heard = defaultdict(Counter)
     for row, before, now in read:
@@ -68,8 +72,13 @@ def record(connection, token, scored, at, settings):
             interactions=int(now.felt is not None) - int(before is not None and before.felt is not None),
             turns=now.turns - (before.turns if before else 0),
         )
-    for owner in sorted(heard):
-        add_evidence(connection, owner, heard[owner]["interactions"], heard[owner]["turns"])
+    c = customers.c
+    connection.execute(
+        update(customers)
+        .where(c.pk == bindparam("of"))
+        .values(read_interactions=c.read_interactions + bindparam("more"), read_turns=c.read_turns + bindparam("said")),
+        [{"of": owner, "more": heard[owner]["interactions"], "said": heard[owner]["turns"]} for owner in sorted(heard)],
+    )
     refresh(connection, heard, at, settings)
     signals.emit(connection, _of_conversations(connection, read, at))
     return len(held)
@@ -117,32 +126,40 @@ def weights_in_force(connection):
     found = connection.scalar(
         select(churn_weights.c.weights).where(churn_weights.c.in_force).order_by(churn_weights.c.pk.desc()).limit(1)
     )
-    return found and churn.Weights(found["intercept"], found["coefficients"])
+    return found and churn.Weights(**found)
+
+
+_CONVERSATIONS = (
+    select(
+        *(
+            interactions.c[name]
+            for name in ("pk", "source", "id", "channel", "stage", "occurred_at", "rating", "conversation")
+        )
+    )
+    .where(interactions.c.customer_pk == bindparam("of"), interactions.c.status == SCORED)
+    .order_by(interactions.c.occurred_at.desc(), interactions.c.pk.desc())
+    .limit(MOST_CONVERSATIONS)
+)
+_EVENTS = (
+    select(events)
+    .where(events.c.customer_pk == bindparam("of"))
+    .order_by(events.c.occurred_at.desc(), events.c.pk.desc())
+    .limit(MOST_EVENTS)
+)
 
 
 def conversations_of(connection, customer_pk, until=None):
     """(Dated conversations, {pk: row}) of a customer, the latest MOST_CONVERSATIONS (before `until`)."""
-    c = interactions.c
-    found = (
-        select(c.pk, c.source, c.id, c.channel, c.stage, c.occurred_at, c.rating, c.conversation)
-        .where(c.customer_pk == customer_pk, c.status == SCORED)
-        .order_by(c.occurred_at.desc(), c.pk.desc())
-        .limit(MOST_CONVERSATIONS)
-    )
-    rows = connection.execute(found if until is None else found.where(c.occurred_at < until)).all()
-    dated = [Dated(row.pk, row.occurred_at, Conversation(**row.conversation), row.rating, row.stage) for row in rows]
+    found = _CONVERSATIONS if until is None else _CONVERSATIONS.where(interactions.c.occurred_at < until)
+    rows = connection.execute(found, {"of": customer_pk}).all()
+    dated = [Dated(row.pk, row.occurred_at, restored(row.conversation), row.rating, row.stage) for row in rows]
     return dated, {row.pk: row for row in rows}
 
 
 def events_of(connection, customer_pk, until=None):
     """{pk: row} of a customer's latest MOST_EVENTS events (before `until`)."""
-    found = (
-        select(events)
-        .where(events.c.customer_pk == customer_pk)
-        .order_by(events.c.occurred_at.desc(), events.c.pk.desc())
-    )
-    found = found.limit(MOST_EVENTS) if until is None else found.where(events.c.occurred_at < until).limit(MOST_EVENTS)
-    return {row.pk: row for row in connection.execute(found)}
+    found = _EVENTS if until is None else _EVENTS.where(events.c.occurred_at < until)
+    return {row.pk: row for row in connection.execute(found, {"of": customer_pk})}
 
 
 def as_events(rows):
@@ -150,39 +167,47 @@ def as_events(rows):
     return [churn.Event(row.pk, row.kind, row.occurred_at, row.attributes) for row in rows]
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What was found of one customer, before the turns that show it are read; risks is None where nothing was ever heard."""
+
+    before: Row
+    cause: str | None = None
+    mood: Mood | None = None
+    risks: churn.Churn | None = None
+    states: dict | None = None
+    segment: str | None = None
+    dated: list = ()
+    rows: dict | None = None
+    happened: dict | None = None
+    last: Row | None = None
+
+
 def refresh(connection, customer_pks, at, settings):
     """Compute the moods, risks and segments of customers anew as of `at`, and store the signals of what changed."""
     standing, weights = causes.standing(connection, at), weights_in_force(connection)
-    made = []
-    for pk in sorted(customer_pks):
-        # Locked before its conversations are read: two that record at once would each miss the other's.
-        before = connection.execute(
-            select(
-                customers.c.pk,
-                customers.c.risk,
-                customers.c.at_risk,
-                customers.c.falling,
-                customers.c.segment,
-                customers.c.read_interactions,
-                customers.c.read_turns,
-            )
-            .where(customers.c.pk == pk)
+    pks, made = sorted(customer_pks), []
+    for start in range(0, len(pks), CUSTOMERS_AT_ONCE):
+        # Locked before their conversations are read: two that record at once would each miss the other's.
+        rows = connection.execute(
+            select(*(customers.c[name] for name in BEFORE))
+            .where(customers.c.pk.in_(pks[start : start + CUSTOMERS_AT_ONCE]))
+            .order_by(customers.c.pk)
             .with_for_update(key_share=True)
-        ).one()
-        values, found = _judge(connection, before, at, settings, standing, weights)
-        connection.execute(update(customers).where(customers.c.pk == pk).values(**values))
-        made += found
+        ).all()
+        judged = [_judge(connection, before, at, settings, standing, weights) for before in rows]
+        made += _store(connection, judged, at)
     signals.emit(connection, made)
 
 
 def _judge(connection, before, at, settings, standing, weights):
-    """(the customer's new column values, the Signals of what changed)."""
+    """The _Judged of a customer's row."""
     dated, rows = conversations_of(connection, before.pk)
     happened = events_of(connection, before.pk)
     heard = [(row.occurred_at, f"i{row.pk}") for row in rows.values()]
     heard += [(row.occurred_at, f"e{row.pk}") for row in happened.values()]
     if not heard:
-        return {"mood": None, "risk": 0, "mood_at": at}, []
+        return _Judged(before)
     cause = f"{before.pk}:{max(heard)[1]}"
     known_events, shared = as_events(happened.values()), causes.shared(dated, standing)
     mood = customer_mood(dated, at, settings.half_life_days)
@@ -202,40 +227,74 @@ def _judge(connection, before, at, settings, standing, weights):
         if states[name] != getattr(before, name) and signals.was_told(connection, kind, cause):
             states[name] = getattr(before, name)
     segment = segment_of(mood, risks, dated, known_events, states["at_risk"], at)
-    values = {"risk": risks.risk, "mood_at": at} | states
-    if risks.risk != before.risk:
-        values["risk_changed_at"] = at
-    if segment != before.segment:
-        values |= {"segment": segment, "segment_at": at}
-        change = {"customer_pk": before.pk, "before": before.segment, "segment": segment, "at": at}
-        connection.execute(segment_changes.insert().values(**change))
-    if last is not None:
-        values |= {"channel": last.channel, "stage": last.stage, "last_at": last.occurred_at}
-    if mood is None and not happened:
-        return values | {"mood": None}, []
-    evidence = {"interactions": before.read_interactions, "turns": before.read_turns}
-    shaped = _shape(connection, mood, risks, segment, evidence, dated, rows, happened, at)
-    return values | {"mood": shaped}, signals.of_customer(cause, before, states, shaped, at)
+    return _Judged(before, cause, mood, risks, states, segment, dated, rows, happened, last)
 
 
-def _shape(connection, mood, risks, segment, evidence, dated, rows, happened, at):
-    """The mood as the API answers it, the turns and events that it rests on told with their text."""
-    felt = mood.reasons if mood else ()
-    wanted = {*felt, *(place for reason in risks.reasons for place in reason.evidence)}
-    apart = [c for c in sorted(dated, key=lambda c: c.occurred_at, reverse=True) if c.conversation.disagreement][
-        :MOST_DISAGREEMENTS
-    ]
-    wanted |= {(c.key, c.conversation.reasons[0]) for c in apart}
-    spoken = {
-        (row.interaction_pk, row.position): row
-        for row in connection.execute(
-            select(turns.c.interaction_pk, turns.c.position, turns.c.text, turns.c.reading).where(
-                tuple_(turns.c.interaction_pk, turns.c.position).in_(
-                    [place for place in wanted if place[1] is not None]
-                )
-            )
-        )
+def _store(connection, judged, at):
+    """Store what was found of customers, with the turns that show it; returns the Signals of what changed."""
+    spoken = _spoken(connection, [place for one in judged if one.risks for place in _wanted(one)])
+    values, changes, made = [], [], []
+    for one in judged:
+        before = one.before
+        # The same columns for each, so that one statement stores them all.
+        new = {name: getattr(before, name) for name in STORED} | {"of": before.pk, "mood_at": at, "mood": None}
+        values.append(new)
+        if one.risks is None:
+            new["risk"] = 0
+            continue
+        new |= {"risk": one.risks.risk} | one.states
+        if one.risks.risk != before.risk:
+            new["risk_changed_at"] = at
+        if one.segment != before.segment:
+            new |= {"segment": one.segment, "segment_at": at}
+            changes.append({"customer_pk": before.pk, "before": before.segment, "segment": one.segment, "at": at})
+        if one.last is not None:
+            new |= {"channel": one.last.channel, "stage": one.last.stage, "last_at": one.last.occurred_at}
+        if one.mood is None and not one.happened:
+            continue
+        new["mood"] = _shape(one, spoken, at)
+        made += signals.of_customer(one.cause, before, one.states, new["mood"], at)
+    if changes:
+        connection.execute(segment_changes.insert(), changes)
+    if values:
+        stored = {name: bindparam(name) for name in (*STORED, "mood_at", "mood")}
+        connection.execute(update(customers).where(customers.c.pk == bindparam("of")).values(**stored), values)
+    return made
+
+
+def _wanted(one):
+    """The places, (pk of the interaction, position of the turn or None), that tell of what was found."""
+    wanted = {
+        *(one.mood.reasons if one.mood else ()),
+        *(place for reason in one.risks.reasons for place in reason.evidence),
     }
+    return wanted | {(c.key, c.conversation.reasons[0]) for c in _apart(one.dated)}
+
+
+def _apart(dated):
+    disagreeing = [c for c in dated if c.conversation.disagreement]
+    return sorted(disagreeing, key=lambda c: c.occurred_at, reverse=True)[:MOST_DISAGREEMENTS]
+
+
+def _spoken(connection, places):
+    """{place: turn row} of the turns among the places."""
+    places = {place for place in places if place[1] is not None}
+    if not places:
+        return {}
+    pks, positions = ({place[i] for place in places} for i in (0, 1))
+    t = turns.c
+    rows = connection.execute(
+        select(t.interaction_pk, t.position, t.text, t.reading).where(
+            t.interaction_pk.in_(pks), t.position.in_(positions)
+        )
+    )
+    return {(row.interaction_pk, row.position): row for row in rows}
+
+
+def _shape(one, spoken, at):
+    """The mood as the API answers it, the turns and events that it rests on told with their text."""
+    mood, risks, dated, rows, happened = one.mood, one.risks, one.dated, one.rows, one.happened
+    evidence = {"interactions": one.before.read_interactions, "turns": one.before.read_turns}
 
     def told(place):
         row, turn = rows[place[0]], spoken.get(place)
@@ -269,7 +328,7 @@ def _shape(connection, mood, risks, segment, evidence, dated, rows, happened, at
         "confidence": round(mood.confidence, 4) if mood else 0.0,
         "evidence": evidence,
         "last_interaction": last and named(rows[last.key]),
-        "reasons": [told(place) for place in felt],
+        "reasons": [told(place) for place in (mood.reasons if mood else ())],
         "drivers": [
             {"name": name, "valence": round(valence, 4), "share": round(share, 4)}
             for name, valence, share in (mood.drivers if mood else ())
@@ -277,9 +336,9 @@ def _shape(connection, mood, risks, segment, evidence, dated, rows, happened, at
         "disagreements": [
             told((c.key, c.conversation.reasons[0]))
             | {"rating": c.rating, "apart": round(c.conversation.disagreement, 4)}
-            for c in apart
+            for c in _apart(dated)
         ],
-        "segment": segment,
+        "segment": one.segment,
         "churn": {
             "risk": risks.risk,
             "by": risks.by,

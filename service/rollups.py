@@ -9,7 +9,6 @@ from service.mood import label_of
 from service.tables import PENDING, SCORED, customers, daily, daily_agents, daily_customers, interactions, wishes
 
 UNIT = 10_000  # sums are in these parts of one
-ROWS_AT_ONCE = 500
 EXAMPLES = ("example_pk", "example_position")
 
 
@@ -78,11 +77,11 @@ def _upsert(connection, table, sums, examples=None):
         if any(values.values())
     ]
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        statement = insert(table).values(rows[start : start + ROWS_AT_ONCE])
+    if rows:
+        statement = insert(table)
         added = {name: table.c[name] + statement.excluded[name] for name in names}
         shown = {name: statement.excluded[name] for name in EXAMPLES if examples}
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=added | shown))
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=added | shown), rows)
 
 
 def move(connection, owner, target):

@@ -195,14 +195,17 @@ class Worker:
 
         return renew
 
-    def refresh_old(self):
-        """Compute stored moods anew that are older than the setting mood_refresh_s: the risk fades with time. Returns how many."""
+    def refresh_old(self, most=MOST_REFRESHED):
+        """Compute at most so many stored moods anew that are older than the setting mood_refresh_s: the risk fades with time.
+
+        Returns how many.
+        """
         now = self._clock()
         old = (
             select(customers.c.pk)
             .where(customers.c.mood_at < now - timedelta(seconds=self._settings.mood_refresh_s))
             .order_by(customers.c.mood_at)
-            .limit(MOST_REFRESHED)
+            .limit(most)
         )
         with reading(self._engine) as connection:
             pks = list(connection.scalars(old))
