@@ -6,6 +6,7 @@ MoodlineError
 │   ├── BadModel
 │   ├── BadDatabase
 │   └── BadPlaybook       one line for each fault of the file
+├── NotSwitched           what `churn fit` learned is no better than the scorecard, or too little is known
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
@@ -40,6 +41,10 @@ class BadDatabase(StartError):
 
 
 class BadPlaybook(StartError):
+    pass
+
+
+class NotSwitched(MoodlineError):
     pass
 
 

@@ -243,6 +243,7 @@ ANSWERS = (
     "תודה על הסבלנות",
     "העניין סודר, יש עוד משהו?",
 )
+ANSWER_READING = {"sentiment": {"negative": 0.01, "neutral": 0.97, "positive": 0.02}}
 PAGES = ("help", "prices", "account", "offers")
 
 Phrase = namedtuple("Phrase", "text drivers acts emotions")  # what was meant; a reading may miss some of it
@@ -571,7 +572,7 @@ class Year:
                 said, reading, answer = next(told)
                 spoken.append({"speaker": "customer", "text": PHRASES[said].text, "reading": reading})
                 if answer != NONE:
-                    spoken.append({"speaker": "agent", "text": ANSWERS[answer]})
+                    spoken.append({"speaker": "agent", "text": ANSWERS[answer], "reading": ANSWER_READING})
             self._told += 1
             interaction = {
                 "id": f"said-{self._told:08d}",
