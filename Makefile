@@ -3,7 +3,7 @@ VENV := .venv
 # Where PyTorch comes from, as arguments of pip: see "The CPU build of PyTorch" in the README.
 TORCH_FROM ?=
 .DEFAULT_GOAL := help
-.PHONY: help serve test demo bench evaluate train lock clean
+.PHONY: help serve test slow demo bench evaluate train lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -14,6 +14,9 @@ serve: $(VENV)/serve.stamp ## install, migrate the database, start the service
 test: $(VENV)/test.stamp ## install, run all tests
 	@$(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/pytest
+
+slow: $(VENV)/test.stamp ## a simulated year of 20,000 customers, and what the signals were worth (an hour)
+	@$(VENV)/bin/pytest -m slow -s tests/slow
 
 demo: $(VENV)/serve.stamp ## fill the database with invented customers
 	@$(VENV)/bin/moodline demo

@@ -116,10 +116,23 @@ class Churn:
 
 @dataclass(frozen=True)
 class Weights:
-    """What `moodline churn fit` learned: risk = 100 / (1 + exp(-(intercept + Σ coefficient · strength)))."""
+    """What `moodline churn fit` learned: the log-odds of leaving are intercept + Σ coefficient · strength.
+
+    The chance itself is mostly low. shift moves the log-odds so that as many customers reach signal_raise as with the scorecard:
+    risk = 100 / (1 + exp(-(log-odds + shift))), which keeps the order and what the settings mean.
+    """
 
     intercept: float
     coefficients: dict[str, float]
+    shift: float = 0.0
+
+    def log_odds(self, strengths):
+        """Of leaving within the horizon, from {code: strength}."""
+        return self.intercept + sum(self.coefficients.get(code, 0.0) * strength for code, strength in strengths.items())
+
+    def risk(self, strengths):
+        """From 0 to 100, from {code: strength}."""
+        return round(100 / (1 + math.exp(-max(-50.0, min(50.0, self.log_odds(strengths) + self.shift)))))
 
 
 def is_lost(events):
@@ -141,7 +154,7 @@ def assess(mood, conversations, events, at, shared=frozenset(), weights=None):
     found = [(code, strength, *rest) for code, strength, *rest in found if strength > 0]
     if weights is None:
         reasons = [Reason(code, round(POINTS[code] * strength), strength, *rest) for code, strength, *rest in found]
-        risk = max(0, min(100, sum(reason.points for reason in reasons)))
+        risk = scored({code: strength for code, strength, *_ in found})
     else:
         reasons, risk = _fitted(found, weights)
     reasons = sorted((reason for reason in reasons if reason.points), key=lambda reason: -reason.points)
@@ -160,15 +173,17 @@ def strengths(mood, conversations, events, at):
 def _fitted(found, weights):
     """Each reason's points are what the risk would lack without it, so that they can be read like the scorecard's."""
 
-    def risk_of(rows):
-        total = weights.intercept + sum(weights.coefficients.get(code, 0.0) * strength for code, strength, *_ in rows)
-        return round(100 / (1 + math.exp(-max(-50.0, min(50.0, total)))))
-
-    whole = risk_of(found)
+    strengths = {code: strength for code, strength, *_ in found}
+    whole = weights.risk(strengths)
     reasons = [
-        Reason(row[0], whole - risk_of([other for other in found if other is not row]), *row[1:]) for row in found
+        Reason(code, whole - weights.risk(strengths | {code: 0.0}), strength, *rest) for code, strength, *rest in found
     ]
     return reasons, whole
+
+
+def scored(strengths):
+    """The scorecard's risk, 0 to 100, from {code: strength}: what assess gives them."""
+    return max(0, min(100, sum(round(POINTS[code] * strength) for code, strength in strengths.items())))
 
 
 def _faded(at, since, half_life_days):

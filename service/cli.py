@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -15,17 +15,20 @@ from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import auth, demo, insights, log, notify, query, rollups, terminal
 from service.channels.export import read_rows
 from service.channels.native import EventIn, IdentityIn, InteractionIn, to_happening, to_identity, to_interaction
+from service.churn import POINTS
 from service.database import migrate, open_engine, reading, transaction
 from service.days import live_through
-from service.errors import BadPlaybook, MoodlineError, NotFound, StartError, faults_of
+from service.errors import BadPlaybook, MoodlineError, NotFound, NotSwitched, StartError, faults_of
 from service.ingest import accept, accept_events
 from service.playbook import DRIVERS, MAX_SAY, SEGMENTS, open_playbook
 from service.settings import read_settings, unknown_settings
+from service.tables import customers as customers_table
 from service.terminal import err, out
 
 app = typer.Typer(
@@ -41,6 +44,11 @@ plays = typer.Typer(
     no_args_is_help=True, help="The playbook: which suggestion answers which customer; see MOODLINE_PLAYBOOK."
 )
 app.add_typer(plays, name="playbook")
+
+churns = typer.Typer(
+    no_args_is_help=True, help="What the risk is judged by: the scorecard, or weights learned from your churn events."
+)
+app.add_typer(churns, name="churn")
 
 IMPORT_BATCH = 200
 SCORE_BATCH = 64
@@ -514,6 +522,201 @@ def _table(title, rows, columns):
         # As Text, not as markup: what a customer wrote is only shown.
         table.add_row(*(Text(terminal.shown(cell)) for cell in row[:-1]), Text(terminal.shown(row[-1], width)))
     out.print(table)
+
+
+@churns.command("fit")
+def churn_fit(
+    horizon_days: Annotated[int, typer.Option(min=7, max=365, help="leaving within so many days is foretold")] = 60,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="report only, and switch nothing")] = False,
+):
+    """Learn from the events `churned` and `cancelled` what each reason weighs, and put it in force if it is surely better.
+
+    Learns on the earlier months, and compares with the scorecard on the later ones. Exit status 1, and nothing switched,
+    where it is not better or too few customers left.
+
+    [dim]Examples:[/]  moodline churn fit --dry-run    moodline churn fit --horizon-days 90
+    """
+    from service import fit
+
+    settings = _settings()
+    engine = _database(settings)
+    with err.status("learning from what came before customers left"):
+        with reading(engine) as connection:
+            found = fit.snapshots(connection, horizon_days, settings)
+        report = fit.learn(found, horizon_days, settings)
+    _show_fit(report.as_json())
+    if report.refused:
+        raise NotSwitched(f"{report.refused}; nothing is switched")
+    if dry_run:
+        out.print("better than the scorecard; nothing is switched (--dry-run)")
+        return
+    with transaction(engine) as connection:
+        fit.switch(connection, report, datetime.now(UTC))
+    out.print(
+        "[green]switched:[/] risks are judged by these weights as moods are computed anew; `moodline churn revert` goes back"
+    )
+
+
+@churns.command("status")
+def churn_status():
+    """Say whether the scorecard or learned weights are in force, and what the fit reported.
+
+    [dim]Example:[/]  moodline churn status
+    """
+    from service import fit
+
+    with reading(_database(_settings())) as connection:
+        found = fit.status(connection)
+    if found is None:
+        out.print("the scorecard is in force")
+        return
+    fitted_at, _, report = found
+    out.print(f"learned weights are in force, of {fitted_at:%Y-%m-%d %H:%M} UTC")
+    _show_fit(report)
+
+
+@churns.command("revert")
+def churn_revert():
+    """Put the scorecard back in force.
+
+    [dim]Example:[/]  moodline churn revert
+    """
+    from service import fit
+
+    with transaction(_database(_settings())) as connection:
+        changed = fit.revert(connection)
+    out.print("the scorecard is back in force" if changed else "the scorecard is in force already")
+
+
+def _show_fit(report):
+    table = Table("", "from", "to", "customers", "snapshots", "of these left", "customers who left")
+    for name, part in (("learned from", report["training"]), ("tested on", report["test"])):
+        counts = (f"{part[key]:,}" for key in ("customers", "snapshots", "left", "churns"))
+        table.add_row(name, part["first"], part["last"], *counts)
+    out.print(table)
+    if report["weights"] is None:
+        return
+    table = Table("on the test months", "learned", "scorecard", "scorecard, risk / 100")
+    table.add_row("AUC", f"{report['auc']:.3f}", f"{report['scorecard_auc']:.3f}", "")
+    table.add_row(
+        "Brier", f"{report['brier']:.4f}", f"{report['scorecard_brier']:.4f}", f"{report['scorecard_brier_raw']:.4f}"
+    )
+    out.print(table)
+    out.print(f"AUC better by {report['better_by']:+.3f} (95 %: {report['low']:+.3f} to {report['high']:+.3f})")
+    table = Table("reason", "learned", "scorecard's points")
+    for code, value in sorted(report["weights"]["coefficients"].items(), key=lambda pair: -pair[1]):
+        table.add_row(code, f"{value:+.2f}", f"{POINTS[code]:+d}")
+    out.print(table)
+
+
+@app.command("simulate")
+def simulate_command(
+    folder: Annotated[
+        Path | None, typer.Argument(help="where to write interactions.jsonl, events.jsonl, truth.csv")
+    ] = None,
+    customers: Annotated[int, typer.Option(min=1, max=1_000_000)] = 500,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="up to yesterday")] = 365,
+    seed: Annotated[int, typer.Option(help="another seed gives another year")] = 7,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="run it through the service into the (empty) database instead")
+    ] = False,
+):
+    """Invent a company's year: what synthetic customers said and did, and who really left. For tests, not for claims.
+
+    `moodline import` takes interactions.jsonl, POST /v1/events the lines of events.jsonl; truth.csv is what nobody knows.
+    With --replay, each day is recorded as of its end, and the signals are compared with the truth.
+
+    [dim]Examples:[/]  moodline simulate year/ --customers 200    MOODLINE_DATA_DIR=trial moodline simulate --replay
+    """
+    from service.simulate import simulate
+
+    year = simulate(customers, days, seed=seed, start=datetime.now(UTC).date() - timedelta(days=days))
+    if replay:
+        if folder is not None:
+            raise MoodlineError("with --replay nothing is written: leave the folder out")
+        _replay(year)
+    elif folder is None:
+        raise MoodlineError("name a folder to write to, or give --replay")
+    else:
+        _write(year, folder)
+
+
+def _write(year, folder):
+    import csv
+    from dataclasses import asdict, fields
+
+    from service.simulate import Fate
+
+    folder.mkdir(parents=True, exist_ok=True)
+    counts = {"interactions": 0, "events": 0}
+    with (
+        open(folder / "interactions.jsonl", "w", encoding="utf-8") as said,
+        open(folder / "events.jsonl", "w", encoding="utf-8") as happened,
+        terminal.progress() as bar,
+    ):
+        task = bar.add_task("days", total=year.days)
+        for day in year:
+            for name, rows, stream in (("interactions", day.interactions, said), ("events", day.events, happened)):
+                counts[name] += len(rows)
+                stream.writelines(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+            bar.advance(task)
+    with open(folder / "truth.csv", "w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [field.name for field in fields(Fate)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(fate) for fate in year.truth())
+    out.print(
+        f"{counts['interactions']:,} interactions and {counts['events']:,} events, all invented, are in {escape(str(folder))}",
+        soft_wrap=True,
+    )
+
+
+def _replay(year):
+    from service.replay import replay
+
+    settings = _settings()
+    engine = _database(settings)
+    with reading(engine) as connection:
+        if connection.execute(select(customers_table.c.pk).limit(1)).first():
+            raise MoodlineError(
+                "the database holds customers: set MOODLINE_DATA_DIR or MOODLINE_DATABASE_URL to an empty one"
+            )
+    with terminal.progress() as bar:
+        task = bar.add_task("days", total=year.days)
+        report = replay(engine, settings, year, lambda: bar.advance(task))
+    _show_replay(report)
+
+
+def _show_replay(report):
+    rate = report.interactions / report.took_s
+    out.print(
+        f"{report.customers:,} invented customers, {report.interactions:,} interactions and {report.events:,} events "
+        f"in {report.days} days, replayed in {report.took_s:,.0f} s ({rate:,.0f} interactions/s)",
+        soft_wrap=True,
+    )
+    table = Table("churn signals", "as raised", "of random customers")
+    for name, key in (
+        ("precision: left within 90 days", "precision"),
+        ("recall: warned within 60 days before", "recall"),
+        ("recall of those who said something", "recall_with_words"),
+    ):
+        table.add_row(name, *(_share(getattr(worth, key)) for worth in (report.signals, report.chance)))
+    lead = report.signals.lead_days
+    table.add_row("median lead", "" if lead is None else f"{lead:g} days", "")
+    table.add_row("raised, of these judged", f"{report.signals.raised:,}, {report.signals.judged:,}", "")
+    table.add_row("customers who left", f"{report.signals.left:,}", "")
+    table.add_row("customers raised more than 6 times", f"{report.flapping:,} (most: {report.most_raised})", "")
+    out.print(table)
+    outage = report.outage
+    out.print(
+        f"outage of {outage.on}: common causes found: {', '.join(outage.causes) or 'none'}; of {outage.complained:,} who complained "
+        f"of it, {outage.raised:,} got a signal of their own; common causes on other days: {outage.other_causes}",
+        soft_wrap=True,
+    )
+    out.print("all of it is synthetic: it tests the machinery, and says nothing about real customers")
+
+
+def _share(value):
+    return "" if value is None else f"{value:.0%}"
 
 
 @app.command("demo")

@@ -13,7 +13,7 @@ from service.tables import customers
 from service.worker import Worker
 
 BATCH = 500
-REFRESH_DAYS = 7  # no mood grows older, so that silence is noticed
+REFRESH_DAYS = 14  # no mood grows older, so that silence is noticed
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ MoodlineError
 │   ├── BadDatabase
 │   └── BadPlaybook       one line for each fault of the file
 ├── Refused               nothing is sent to such an address; told as the outcome of a delivery
+├── NotSwitched           what `churn fit` learned is no better than the scorecard, or too little is known
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
@@ -45,6 +46,10 @@ class BadPlaybook(StartError):
 
 
 class Refused(MoodlineError):
+    pass
+
+
+class NotSwitched(MoodlineError):
     pass
 
 

@@ -3,22 +3,17 @@
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import date, timedelta
 from statistics import median
 
 import numpy as np
 from sqlalchemy import func, select
 
-from service.channels.native import EventIn, InteractionIn, to_happening, to_interaction
-from service.database import reading, transaction
-from service.ingest import accept, accept_events
+from service.database import reading
+from service.days import live_through
 from service.simulate import DRIVERS, RELIABILITY
 from service.tables import common_causes, customers, daily_customers, signals
-from service.worker import Worker
 
-BATCH = 500
-REFRESH_DAYS = 7  # no mood is older, so that silence is noticed
 TRUE_DAYS = 90  # a signal is true where the customer leaves within so many days
 WARNED_DAYS = (
     60  # a leaving was warned of where a signal stood within so many days before, and a day before at the latest
@@ -90,37 +85,20 @@ class Spell:
     last: date
 
 
-def replay(engine, settings, year, advance=lambda days: None):
-    """Send a simulate.Year through the service into an empty, migrated database, and compare the signals with the truth: a Report.
+def replay(engine, settings, year, advance=lambda: None):
+    """Let a simulate.Year be lived through in an empty, migrated database, and compare the signals with the truth: a Report.
 
-    Each day's interactions (with their readings: no model is asked) and events are recorded as of its last second, and moods older
-    than REFRESH_DAYS computed anew. `advance` is called with 1 for each day.
+    The interactions bring their readings: no model is asked. `advance` is called after each day.
     """
-    begun = time.monotonic()
-    settings = settings.model_copy(update={"worker_batch": BATCH, "mood_refresh_s": REFRESH_DAYS * 86_400})
-    now = None
-    worker = Worker(engine, None, settings, lambda: now)
-    said = happened = 0
-    for day in year:
-        now = datetime.combine(day.date, clock_time(23, 59, 59), UTC)
-        for rows in _batches(day.interactions):
-            sent = [to_interaction(InteractionIn.model_validate(row), settings.phone_region) for row in rows]
-            with transaction(engine) as connection:
-                accept(connection, sent, at=now)
-            worker.drain()
-        for rows in _batches(day.events):
-            sent = [to_happening(EventIn.model_validate(row), settings.phone_region) for row in rows]
-            with transaction(engine) as connection:
-                accept_events(connection, sent, settings, at=now)
-        while worker.refresh_old(BATCH):
-            pass
-        said, happened = said + len(day.interactions), happened + len(day.events)
-        advance(1)
-    return _report(engine, year, said, happened, time.monotonic() - begun)
+    begun, counts = time.monotonic(), Counter()
 
+    def counted():
+        for day in year:
+            counts.update(said=len(day.interactions), happened=len(day.events))
+            yield day
 
-def _batches(rows):
-    return [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    live_through(engine, None, settings, counted(), advance)
+    return _report(engine, year, counts["said"], counts["happened"], time.monotonic() - begun)
 
 
 def _report(engine, year, said, happened, took_s):
