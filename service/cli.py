@@ -474,9 +474,15 @@ def mood(customer: Annotated[str, typer.Argument(help="the customer's id, or KIN
         except NotFound:
             raise MoodlineError(f"nobody has heard of a customer {customer}") from None
     now = answer["mood"]
-    if now is None:
+    if now is None or now["valence"] is None:
         out.print(f"{escape(customer)}: no feedback read yet ({answer['pending']} waiting to be read)")
-        return
+    else:
+        _show_mood(customer, now)
+    if now is not None:
+        _show_risk(now["churn"])
+
+
+def _show_mood(customer, now):
     colour = terminal.COLOURS[now["label"]]
     out.print(
         f"[bold]{escape(terminal.shown(customer))}[/]  [{colour}]{now['label']} {now['valence']:+.2f}[/], {now['trend']['direction']}, "
@@ -486,12 +492,14 @@ def mood(customer: Annotated[str, typer.Argument(help="the customer's id, or KIN
     _table(
         "why",
         [
-            (reason["occurred_at"][:10], reason["channel"], f"{reason['valence']:+.2f}", reason["text"])
+            (reason["occurred_at"][:10], reason["channel"], _valence(reason), _evidence({"evidence": [reason]}))
             for reason in now["reasons"]
         ],
         ("when", "channel", "valence", "what was said"),
     )
-    risk = now["churn"]
+
+
+def _show_risk(risk):
     out.print(f"churn risk [bold]{risk['risk']}[/] of 100" + ("" if risk["reasons"] else ": no reason found"))
     if risk["reasons"]:
         rows = [(str(one["points"]), one["text"]["en"], _evidence(one)) for one in risk["reasons"]]
@@ -507,8 +515,14 @@ def _find(connection, customer, settings):
         return query.find_identity(connection, to_identity(given, settings.phone_region))
 
 
+def _valence(place):
+    return f"{place['valence']:+.2f}" if "valence" in place else ""
+
+
 def _evidence(reason):
     first = reason["evidence"][0]
+    if "event" in first:
+        return f"{first['event']} {first['occurred_at'][:10]}"
     return first.get("text") or "{kind} {value:g}".format(**first["rating"])
 
 
