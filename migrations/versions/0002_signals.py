@@ -69,8 +69,7 @@ def upgrade():
         sa.Column("score", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_self_assessments")),
     )
-    with op.batch_alter_table("self_assessments") as batch_op:
-        batch_op.create_index(batch_op.f("ix_self_assessments_at"), ["at"], unique=False)
+    op.create_index(op.f("ix_self_assessments_at"), "self_assessments", ["at"], unique=False)
 
     op.create_table(
         "subscriptions",
@@ -101,8 +100,7 @@ def upgrade():
         sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_daily_customers_customer_pk")),
         sa.PrimaryKeyConstraint("day", "driver", "customer_pk", "channel", "stage", name=op.f("pk_daily_customers")),
     )
-    with op.batch_alter_table("daily_customers") as batch_op:
-        batch_op.create_index(batch_op.f("ix_daily_customers_customer_pk"), ["customer_pk"], unique=False)
+    op.create_index(op.f("ix_daily_customers_customer_pk"), "daily_customers", ["customer_pk"], unique=False)
 
     op.create_table(
         "events",
@@ -118,9 +116,8 @@ def upgrade():
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_events")),
         sa.UniqueConstraint("source", "id", name=op.f("uq_events_source")),
     )
-    with op.batch_alter_table("events") as batch_op:
-        batch_op.create_index("ix_events_customer_pk", ["customer_pk", "occurred_at"], unique=False)
-        batch_op.create_index("ix_events_kind", ["kind", "occurred_at"], unique=False)
+    op.create_index("ix_events_customer_pk", "events", ["customer_pk", "occurred_at"], unique=False)
+    op.create_index("ix_events_kind", "events", ["kind", "occurred_at"], unique=False)
 
     op.create_table(
         "segment_changes",
@@ -132,9 +129,8 @@ def upgrade():
         sa.ForeignKeyConstraint(["customer_pk"], ["customers.pk"], name=op.f("fk_segment_changes_customer_pk")),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_segment_changes")),
     )
-    with op.batch_alter_table("segment_changes") as batch_op:
-        batch_op.create_index(batch_op.f("ix_segment_changes_at"), ["at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_segment_changes_customer_pk"), ["customer_pk"], unique=False)
+    op.create_index(op.f("ix_segment_changes_at"), "segment_changes", ["at"], unique=False)
+    op.create_index(op.f("ix_segment_changes_customer_pk"), "segment_changes", ["customer_pk"], unique=False)
 
     op.create_table(
         "signals",
@@ -148,9 +144,8 @@ def upgrade():
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_signals")),
         sa.UniqueConstraint("kind", "cause", name=op.f("uq_signals_kind")),
     )
-    with op.batch_alter_table("signals") as batch_op:
-        batch_op.create_index(batch_op.f("ix_signals_at"), ["at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_signals_customer_pk"), ["customer_pk"], unique=False)
+    op.create_index(op.f("ix_signals_at"), "signals", ["at"], unique=False)
+    op.create_index(op.f("ix_signals_customer_pk"), "signals", ["customer_pk"], unique=False)
 
     op.create_table(
         "deliveries",
@@ -172,14 +167,14 @@ def upgrade():
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_deliveries")),
         sa.UniqueConstraint("subscription_pk", "signal_pk", name=op.f("uq_deliveries_subscription_pk")),
     )
-    with op.batch_alter_table("deliveries") as batch_op:
-        batch_op.create_index(
-            "ix_deliveries_pending",
-            ["next_at"],
-            unique=False,
-            postgresql_where=sa.text("status = 'pending'"),
-            sqlite_where=sa.text("status = 'pending'"),
-        )
+    op.create_index(
+        "ix_deliveries_pending",
+        "deliveries",
+        ["next_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'pending'"),
+        sqlite_where=sa.text("status = 'pending'"),
+    )
 
     op.create_table(
         "wishes",
@@ -193,82 +188,43 @@ def upgrade():
         ),
         sa.PrimaryKeyConstraint("interaction_pk", "position", name=op.f("pk_wishes")),
     )
-    with op.batch_alter_table("wishes") as batch_op:
-        batch_op.create_index("ix_wishes_customer_pk", ["customer_pk", "occurred_at"], unique=False)
-        batch_op.create_index("ix_wishes_occurred_at", ["occurred_at"], unique=False)
+    op.create_index("ix_wishes_customer_pk", "wishes", ["customer_pk", "occurred_at"], unique=False)
+    op.create_index("ix_wishes_occurred_at", "wishes", ["occurred_at"], unique=False)
 
-    with op.batch_alter_table("customers") as batch_op:
-        batch_op.add_column(sa.Column("at_risk", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("falling", sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column("segment", sa.String(length=16), nullable=True))
-        batch_op.add_column(sa.Column("segment_at", at, nullable=True))
-        batch_op.add_column(sa.Column("channel", sa.String(length=16), nullable=True))
-        batch_op.add_column(sa.Column("stage", sa.String(length=64), nullable=True))
-        batch_op.add_column(sa.Column("last_at", at, nullable=True))
-        batch_op.create_index("ix_customers_segment", ["segment", "pk"], unique=False)
+    op.add_column("customers", sa.Column("at_risk", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("customers", sa.Column("falling", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("customers", sa.Column("segment", sa.String(length=16), nullable=True))
+    op.add_column("customers", sa.Column("segment_at", at, nullable=True))
+    op.add_column("customers", sa.Column("channel", sa.String(length=16), nullable=True))
+    op.add_column("customers", sa.Column("stage", sa.String(length=64), nullable=True))
+    op.add_column("customers", sa.Column("last_at", at, nullable=True))
+    op.create_index("ix_customers_segment", "customers", ["segment", "pk"], unique=False)
 
-    with op.batch_alter_table("interactions") as batch_op:
-        batch_op.add_column(sa.Column("team", sa.String(length=64), nullable=True))
-        batch_op.add_column(sa.Column("open", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column("interactions", sa.Column("team", sa.String(length=64), nullable=True))
+    op.add_column("interactions", sa.Column("open", sa.Boolean(), server_default=sa.false(), nullable=False))
     # What was read before is recorded anew, from its stored readings, into the new roll-ups.
     op.execute("UPDATE interactions SET status = 'pending', conversation = NULL, attempts = 0 WHERE status = 'scored'")
     op.execute("UPDATE customers SET read_interactions = 0, read_turns = 0")
 
 
 def downgrade():
-
-    with op.batch_alter_table("interactions") as batch_op:
-        batch_op.drop_column("open")
-        batch_op.drop_column("team")
-
-    with op.batch_alter_table("customers") as batch_op:
-        batch_op.drop_index("ix_customers_segment")
-        batch_op.drop_column("last_at")
-        batch_op.drop_column("stage")
-        batch_op.drop_column("channel")
-        batch_op.drop_column("segment_at")
-        batch_op.drop_column("segment")
-        batch_op.drop_column("falling")
-        batch_op.drop_column("at_risk")
-
-    with op.batch_alter_table("wishes") as batch_op:
-        batch_op.drop_index("ix_wishes_occurred_at")
-        batch_op.drop_index("ix_wishes_customer_pk")
-
-    op.drop_table("wishes")
-    with op.batch_alter_table("deliveries") as batch_op:
-        batch_op.drop_index(
-            "ix_deliveries_pending",
-            postgresql_where=sa.text("status = 'pending'"),
-            sqlite_where=sa.text("status = 'pending'"),
-        )
-
-    op.drop_table("deliveries")
-    with op.batch_alter_table("signals") as batch_op:
-        batch_op.drop_index(batch_op.f("ix_signals_customer_pk"))
-        batch_op.drop_index(batch_op.f("ix_signals_at"))
-
-    op.drop_table("signals")
-    with op.batch_alter_table("segment_changes") as batch_op:
-        batch_op.drop_index(batch_op.f("ix_segment_changes_customer_pk"))
-        batch_op.drop_index(batch_op.f("ix_segment_changes_at"))
-
-    op.drop_table("segment_changes")
-    with op.batch_alter_table("events") as batch_op:
-        batch_op.drop_index("ix_events_kind")
-        batch_op.drop_index("ix_events_customer_pk")
-
-    op.drop_table("events")
-    with op.batch_alter_table("daily_customers") as batch_op:
-        batch_op.drop_index(batch_op.f("ix_daily_customers_customer_pk"))
-
-    op.drop_table("daily_customers")
-    op.drop_table("subscriptions")
-    with op.batch_alter_table("self_assessments") as batch_op:
-        batch_op.drop_index(batch_op.f("ix_self_assessments_at"))
-
-    op.drop_table("self_assessments")
-    op.drop_table("daily_agents")
-    op.drop_table("daily")
-    op.drop_table("common_causes")
-    op.drop_table("churn_weights")
+    for name in ("team", "open"):
+        op.drop_column("interactions", name)
+    op.drop_index("ix_customers_segment", "customers")
+    for name in ("at_risk", "falling", "segment", "segment_at", "channel", "stage", "last_at"):
+        op.drop_column("customers", name)
+    for table in (
+        "wishes",
+        "deliveries",
+        "signals",
+        "segment_changes",
+        "events",
+        "daily_customers",
+        "subscriptions",
+        "self_assessments",
+        "daily_agents",
+        "daily",
+        "common_causes",
+        "churn_weights",
+    ):
+        op.drop_table(table)

@@ -1,15 +1,19 @@
+import json
 import logging
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text, update
 
-from service.database import migrate, open_engine, reading, transaction
+from service.database import _alembic, migrate, open_engine, reading, transaction
 from service.errors import BadDatabase
-from service.tables import customers, interactions, metadata
+from service.sentiment.reading import Reading
+from service.settings import Settings
+from service.tables import customers, daily, interactions, metadata, turns
 from service.worker import Worker
 from tests.integration.conftest import open_house
 from tests.integration.test_interactions import post
@@ -25,8 +29,6 @@ def test_the_migrated_tables_are_those_of_the_code(database_url):
 
 
 def test_processes_may_migrate_at_once(database_url):
-    from service.settings import Settings
-
     url, faults = Settings(database_url=database_url).url, []
 
     def run():
@@ -148,3 +150,41 @@ def test_nothing_that_was_said_reaches_the_log(house, caplog, monkeypatch):
     lines = [_Line("%(message)s").format(record) for record in caplog.records if record.name.startswith("moodline")]
     assert lines
     assert not any(secret in line for line in lines)
+
+
+def test_what_an_older_version_has_read_is_recorded_anew_without_the_model(database_url):
+    engine = open_engine(Settings(database_url=database_url).url)
+    with transaction(engine) as connection:
+        command.upgrade(_alembic(connection), "0001")
+        reading_of_old = Reading(
+            (0.9, 0.08, 0.02), {"churn_intent": 0.9, "driver:price": 0.8}, "he", "old", "1"
+        ).as_json()
+        for statement in (
+            "INSERT INTO customers (pk, external_id, created_at, read_interactions, read_turns, risk)"
+            " VALUES (1, 'dana', '2026-01-01', 1, 1, 50)",
+            "INSERT INTO interactions (pk, source, id, customer_pk, channel, occurred_at, received_at, status, conversation)"
+            " VALUES (1, 'desk', '1', 1, 'chat', '2026-01-01', '2026-01-01', 'scored', '{\"overall\": -0.9}')",
+        ):
+            connection.execute(text(statement))
+        connection.execute(
+            text(
+                "INSERT INTO turns (interaction_pk, position, speaker, text, reading) VALUES (1, 0, 'customer', 'x', :read)"
+            ),
+            {"read": json.dumps(reading_of_old)},
+        )
+    engine.dispose()
+    opened = open_house(database_url)
+    opened.parts.worker.drain()
+    assert opened.model.texts_read == 0
+    mood = opened.client.get("/v1/customers/dana/mood").json()["mood"]
+    assert (mood["label"], mood["evidence"], mood["drivers"][0]["name"]) == (
+        "negative",
+        {"interactions": 1, "turns": 1},
+        "price",
+    )
+    with reading(opened.parts.engine) as connection:
+        assert connection.scalar(select(daily.c.conversations)) == 1
+    with transaction(opened.parts.engine) as connection:
+        command.downgrade(_alembic(connection), "0001")
+        assert connection.scalar(select(func.count()).select_from(interactions.join(turns))) == 1
+    opened.parts.engine.dispose()
