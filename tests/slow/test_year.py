@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.cli import _show_replay
+from service.commands.invented import _show_replay
 from service.database import migrate, open_engine
 from service.replay import replay
 from service.settings import Settings

@@ -1,0 +1,1 @@
+"""The commands of `moodline`, a module per audience."""
