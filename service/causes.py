@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, update
 
 from service.database import insert_new
-from service.signals import Signal, emit
+from service.signals import Signal
 from service.tables import common_causes, customers, daily_customers
 
 USUAL_DAYS = 28
@@ -16,34 +16,38 @@ STANDS_DAYS = 60  # how long a day's cause is remembered where risks are judged
 
 
 def detect(connection, at, settings):
-    """Find what many customers complain of together on the day of `at` and the day before; returns the new (day, driver) pairs.
+    """Find what many customers complain of together on the day of `at` and the day before; returns the Signals of what began.
 
     A driver is a common cause of a day where at least common_cause_customers customers spoke ill of it, three times the
     usual number of the 28 days before and four standard deviations above it (docs/mood.md).
     """
-    found = []
+    made = []
     for day in (at.date() - timedelta(days=1), at.date()):
-        counts = _customers_by_driver(connection, day, day, settings.common_cause_customers)
-        named = {driver: most for driver, most in counts.items() if driver} or counts
-        usual = _usual(connection, day, named) if named else {}
-        for driver, many in sorted(named.items()):
+        counts = _customers_by_driver(connection, day, settings.common_cause_customers)
+        usual = _usual(connection, day, counts) if counts else {}
+        for driver, many in sorted(counts.items()):
             if many >= TIMES_USUAL * usual[driver] and many - usual[driver] >= SPREADS * math.sqrt(usual[driver] + 1):
-                found.append((day, driver, many, usual[driver]))
-    return [(day, driver) for day, driver, many, usual in found if _store(connection, day, driver, many, usual, at)]
+                made += _store(connection, day, driver, many, usual[driver], at)
+    return made
 
 
-def _customers_by_driver(connection, first, last, least):
-    """{driver: customers who spoke ill of it from day `first` to day `last`}, of those with at least so many."""
+def judge_again(connection, at):
+    """Let an idle worker judge anew those who fell by a common cause of these days and were judged before it was known."""
+    c, d = customers.c, daily_customers.c
+    recent = select(common_causes).where(common_causes.c.day >= at.date() - timedelta(days=1))
+    for cause in connection.execute(recent).all():
+        fell = select(d.customer_pk).where(d.day == cause.day, d.driver == cause.driver, d.negative > 0)
+        # It takes the oldest moods first: these are next.
+        stale = c.pk.in_(fell) & (c.risk > 0) & (c.mood_at < cause.at)
+        connection.execute(update(customers).where(stale).values(mood_at=datetime(1970, 1, 1, tzinfo=UTC)))
+
+
+def _customers_by_driver(connection, day, least):
+    """{driver: customers who spoke ill of it on the day}, of those with at least so many. What has no driver has no one cause."""
     c = daily_customers.c
     many = func.count(c.customer_pk.distinct())
-    return dict(
-        connection.execute(
-            select(c.driver, many)
-            .where(c.day >= first, c.day <= last, c.negative > 0)
-            .group_by(c.driver)
-            .having(many >= least)
-        ).all()
-    )
+    found = select(c.driver, many).where(c.day == day, c.driver != "", c.negative > 0).group_by(c.driver)
+    return dict(connection.execute(found.having(many >= least)).all())
 
 
 def _usual(connection, day, drivers):
@@ -58,35 +62,19 @@ def _usual(connection, day, drivers):
 
 
 def _store(connection, day, driver, many, usual, at):
-    row = {"day": day, "driver": driver, "customers": many, "usual": usual}
+    """Store a day's cause, or its greater number; the Signal, in a list, where it did not stand the day before."""
+    row = {"day": day, "driver": driver, "customers": many, "usual": usual, "at": at}
     new = insert_new(connection, common_causes, [row], ["day", "driver"], [common_causes.c.pk])
-    same = (common_causes.c.driver == driver) & (common_causes.c.day == day)
-    grown = connection.execute(
-        update(common_causes).where(same, common_causes.c.customers < many).values(customers=many)
-    ).rowcount
-    if new or grown:
-        c = daily_customers.c
-        fell = select(c.customer_pk).where(c.day == day, c.driver == driver, c.negative > 0)
-        # The idle worker takes the oldest moods first: these are judged anew next.
-        connection.execute(
-            update(customers)
-            .where(customers.c.pk.in_(fell), customers.c.risk > 0)
-            .values(mood_at=datetime(1970, 1, 1, tzinfo=UTC))
-        )
+    c = common_causes.c
     if not new:
-        return False
-    before = select(common_causes.c.pk).where(
-        common_causes.c.driver == driver, common_causes.c.day == day - timedelta(days=1)
-    )
-    if connection.execute(before).first() is None:
-        told = {
-            "day": day.isoformat(),
-            "drivers": [driver] if driver else [],
-            "customers": many,
-            "usual": round(usual, 2),
-        }
-        emit(connection, [Signal("common_cause.started", f"{day}:{driver}", None, at, told)])
-    return True
+        grown = (c.driver == driver) & (c.day == day) & (c.customers < many)
+        connection.execute(update(common_causes).where(grown).values(customers=many))
+        return []
+    before = select(c.pk).where(c.driver == driver, c.day == day - timedelta(days=1))
+    if connection.execute(before).first() is not None:
+        return []
+    told = {"day": day.isoformat(), "drivers": [driver], "customers": many, "usual": round(usual, 2)}
+    return [Signal("common_cause.started", f"{day}:{driver}", None, at, told)]
 
 
 def standing(connection, at):
@@ -104,9 +92,7 @@ def shared(conversations, standing):
             for c in conversations
             if c.conversation.felt is not None
             and c.conversation.felt < 0
-            and any(
-                (c.occurred_at.date(), name) in standing for name in ("", *(d for d, _, _ in c.conversation.drivers))
-            )
+            and any((c.occurred_at.date(), name) in standing for name in (d for d, _, _ in c.conversation.drivers))
         )
         if standing
         else frozenset()

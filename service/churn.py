@@ -138,7 +138,12 @@ class Weights:
 def is_lost(events):
     """Whether the customer's latest event of leaving or coming back is one of leaving."""
     turning = [event for event in events if event.kind in LOST_EVENTS + BACK_EVENTS]
-    return bool(turning) and max(turning, key=lambda event: (event.occurred_at, event.key)).kind in LOST_EVENTS
+    return bool(turning) and in_turn(turning)[-1].kind in LOST_EVENTS
+
+
+def in_turn(events):
+    """Events in the order in which they happened; of those of one moment, coming back is after leaving, and no order of arrival counts."""
+    return sorted(events, key=lambda event: (event.occurred_at, event.kind in BACK_EVENTS, event.kind))
 
 
 def assess(mood, conversations, events, at, shared=frozenset(), weights=None):
@@ -279,7 +284,7 @@ def _rating(known, at):
 def _happened(events, at):
     """(code, strength, evidence, events) of what the customer did."""
     latest = {}
-    for event in sorted(events, key=lambda event: (event.occurred_at, event.key)):
+    for event in in_turn(events):
         code = _code(event)
         if code:
             latest[code] = event

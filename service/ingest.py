@@ -126,14 +126,15 @@ def _rows(interaction_pk, first, spoken):
     ]
 
 
-def append(connection, source, id, spoken, position, still_open, lease=None):
-    """Append Turns to an open interaction, which the Lease, if any, then holds for reading; returns (pk, how many were new).
+def append(connection, source, id, spoken, position=None, still_open=True, rating=None, lease=None):
+    """Append Turns, and the rating if one came, to an open interaction; returns (pk, how many turns were new, whether to read it).
 
-    `position`: the place of the first of them, or None for the end; what is there already is recognised and left. Raises NotFound, and
+    `position`: the place of the first of them, or None for the end; what is there already is recognised and left. With a Lease
+    the interaction is the caller's own to read. Raises NotFound, and
     Conflict where the interaction is closed, the position leaves a gap or other turns stand there.
     """
     row = connection.execute(
-        select(interactions.c.pk, interactions.c.open)
+        select(interactions.c.pk, interactions.c.open, interactions.c.rating)
         .where(interactions.c.source == source, interactions.c.id == id)
         .with_for_update()
     ).first()
@@ -149,22 +150,24 @@ def append(connection, source, id, spoken, position, still_open, lease=None):
     if [tuple(turn) for turn in known] != [(turn.speaker, turn.text) for turn in spoken[: len(known)]]:
         raise _conflict("position", "other turns stand there")
     fresh = spoken[len(known) :]
-    if not row.open and fresh:
+    rated = rating is not None and rating != row.rating
+    if not row.open and (fresh or rated):
         raise _conflict("open", "the interaction is closed: it was not sent with open, or has ended")
     if first + len(spoken) > MAX_TURNS:
         raise _conflict("turns", f"an interaction holds at most {MAX_TURNS:,} turns")
     if fresh:
         connection.execute(turns.insert(), _rows(row.pk, len(there), fresh))
-        waiting = {"status": PENDING, "attempts": 0, "open": still_open}
+    if fresh or rated:
+        waiting = {"status": PENDING, "attempts": 0, "open": still_open, "rating": rating if rated else row.rating}
         waiting |= {"lease_token": lease and lease.token, "lease_until": lease and lease.until}
         connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**waiting))
     elif row.open and not still_open:
         connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(open=False))
-    return row.pk, len(fresh)
+    return row.pk, len(fresh), bool(fresh or rated)
 
 
 def _conflict(field, message):
-    return Conflict(f"{field} {message}", [{"index": None, "field": field, "message": message}])
+    return Conflict(f"{field}: {message}", [{"index": None, "field": field, "message": message}])
 
 
 def accept_events(connection, sent, settings, at=None):
@@ -175,7 +178,9 @@ def accept_events(connection, sent, settings, at=None):
     now, first = at or datetime.now(UTC), {}
     for one in sent:
         first.setdefault(_key(one), one)
-    owners = _owners(connection, first.values(), now)
+    stored = connection.execute(select(events.c.source, events.c.id).where(among(events.c.source, events.c.id, first)))
+    fresh = {key: one for key, one in first.items() if key not in {_key(row) for row in stored}}
+    owners = _owners(connection, fresh.values(), now)
     rows = [
         {
             "source": one.source,
@@ -186,7 +191,7 @@ def accept_events(connection, sent, settings, at=None):
             "received_at": now,
             "attributes": one.attributes,
         }
-        for _, one in sorted(first.items())
+        for _, one in sorted(fresh.items())
     ]
     columns = [events.c.source, events.c.id, events.c.customer_pk]
     new = {_key(row): row.customer_pk for row in insert_new(connection, events, rows, ["source", "id"], columns)}
@@ -272,8 +277,9 @@ def join(connection, customer_id, joined, settings):
         moved += connection.execute(
             update(interactions).where(interactions.c.customer_pk == owner).values(customer_pk=target)
         ).rowcount
-        for table in (identities, events, wishes, signals, segment_changes):
+        for table in (identities, events, wishes, signals):
             connection.execute(update(table).where(table.c.customer_pk == owner).values(customer_pk=target))
+        _move_segment(connection, owner, target)
         rollups.move(connection, owner, target)
         gone = connection.execute(
             delete(customers)
@@ -285,3 +291,14 @@ def join(connection, customer_id, joined, settings):
     if changed:
         refresh(connection, [target], now, settings)
     return moved
+
+
+def _move_segment(connection, owner, target):
+    """Give the owner's segment and its history to a target that has none; else they are forgotten: the two were one customer all along."""
+    c = segment_changes.c
+    if connection.execute(select(c.pk).where(c.customer_pk == target).limit(1)).first() is not None:
+        connection.execute(delete(segment_changes).where(c.customer_pk == owner))
+        return
+    connection.execute(update(segment_changes).where(c.customer_pk == owner).values(customer_pk=target))
+    row = connection.execute(select(customers.c.segment, customers.c.segment_at).where(customers.c.pk == owner)).one()
+    connection.execute(update(customers).where(customers.c.pk == target).values(**row._mapping))

@@ -80,8 +80,11 @@ def record(connection, token, scored, at, settings):
         .values(read_interactions=c.read_interactions + bindparam("more"), read_turns=c.read_turns + bindparam("said")),
         [{"of": owner, "more": heard[owner]["interactions"], "said": heard[owner]["turns"]} for owner in sorted(heard)],
     )
+    # Before anybody is judged: of an outage's thousands, only the first few are taken for personal crises.
+    fell = any(now.felt is not None and now.felt < 0 and at - row.occurred_at < signals.RECENT for row, _, now in read)
+    began = causes.detect(connection, at, settings) if fell else []
     refresh(connection, heard, at, settings)
-    signals.emit(connection, _of_conversations(connection, read, at))
+    signals.emit(connection, began + _of_conversations(connection, read, at))
     return len(held)
 
 
@@ -254,7 +257,8 @@ def _store(connection, judged, at):
         if one.mood is None and not one.happened:
             continue
         new["mood"] = _shape(one, spoken, at)
-        made += signals.of_customer(one.cause, before, one.states, new["mood"], at)
+        lately = one.states["falling"] and not before.falling and signals.fell_lately(connection, before.pk, at)
+        made += signals.of_customer(one.cause, before, one.states, new["mood"], at, lately)
     if changes:
         connection.execute(segment_changes.insert(), changes)
     if values:

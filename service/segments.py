@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from service.churn import BACK_EVENTS, LOST_EVENTS, is_lost
+from service.churn import BACK_EVENTS, LOST_EVENTS, in_turn, is_lost
 from service.mood import LABEL_EDGE
 
 WON_BACK_DAYS = 90
@@ -23,8 +23,8 @@ DEFINITIONS = {
         "he": "יש התראת נטישה שטרם הוסרה",
     },
     "cooling": {
-        "en": "The mood is falling against the customer's own baseline, or nothing was heard since a bad experience",
-        "he": "מצב הרוח יורד ביחס לרגיל, או שתיקה אחרי חוויה רעה",
+        "en": "The mood is negative or falling against the customer's own baseline, or nothing was heard since a bad experience",
+        "he": "מצב הרוח שלילי או יורד ביחס לרגיל, או שתיקה אחרי חוויה רעה",
     },
     "passionate": {
         "en": f"Spoke for the company (recommended it) within {SPOKE_FOR_US_DAYS} days, and the mood is at least {PASSIONATE_MOOD}",
@@ -50,7 +50,8 @@ def segment_of(mood, churn, conversations, events, at_risk, at):
         return "at_risk"
     if mood is None:
         return None
-    if mood.trend.direction == "falling" or any(reason.code == "silence_after_bad" for reason in churn.reasons):
+    silent = any(reason.code == "silence_after_bad" for reason in churn.reasons)
+    if mood.valence < -LABEL_EDGE or mood.trend.direction == "falling" or silent:
         return "cooling"
     spoke = any(
         c.conversation.recommends is not None and at - c.occurred_at <= timedelta(days=SPOKE_FOR_US_DAYS)
@@ -62,10 +63,7 @@ def segment_of(mood, churn, conversations, events, at_risk, at):
 
 
 def _came_back(events, at):
-    turning = sorted(
-        (event for event in events if event.kind in LOST_EVENTS + BACK_EVENTS),
-        key=lambda event: (event.occurred_at, event.key),
-    )
+    turning = in_turn(event for event in events if event.kind in LOST_EVENTS + BACK_EVENTS)
     # A bare won_back counts too: the company knows of a loss that we were never told of.
     returns = [
         after

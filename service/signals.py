@@ -129,11 +129,18 @@ def was_told(connection, kind, cause):
     return connection.execute(found).first() is not None
 
 
-def of_customer(cause, before, states, mood, at):
+def fell_lately(connection, customer_pk, at):
+    """Whether a fall of the customer's mood was told within RECENT: one who swings from day to day is not told of each time."""
+    c = signals.c
+    found = select(c.pk).where(c.customer_pk == customer_pk, c.kind == "mood.fell", c.at > at - RECENT, c.at <= at)
+    return connection.execute(found.where(c.cause.not_like("open:%")).limit(1)).first() is not None
+
+
+def of_customer(cause, before, states, mood, at, lately=False):
     """Signals of one customer's new mood and risk: a risk raised or cleared, a mood that fell.
 
     `cause` names the customer and the last thing heard of them, `before` is the stored row, `states` what at_risk and falling
-    are now, `mood` the mood as answered.
+    are now, `mood` the mood as answered, `lately` whether a fall of the customer was told in the last days.
     """
     told = {
         "risk": mood["churn"]["risk"],
@@ -146,6 +153,6 @@ def of_customer(cause, before, states, mood, at):
     made = []
     if states["at_risk"] != before.at_risk:
         made.append(Signal("signal.raised" if states["at_risk"] else "signal.cleared", cause, before.pk, at, told))
-    if states["falling"] and not before.falling:
+    if states["falling"] and not before.falling and not lately:
         made.append(Signal("mood.fell", cause, before.pk, at, {"scope": "customer"} | told | {"trend": mood["trend"]}))
     return made

@@ -210,6 +210,7 @@ common_causes = Table(
     Column("driver", String(64), nullable=False),
     Column("customers", Integer, nullable=False),
     Column("usual", Float, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     UniqueConstraint("day", "driver"),
 )
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import metrics
-from service.causes import detect
+from service import causes, metrics, signals
 from service.database import reading, transaction
 from service.ingest import Lease
 from service.mood import conversation_mood, silence, turn_mood
@@ -215,9 +214,12 @@ class Worker:
         return len(pks)
 
     def find_causes(self):
-        """Look for what many customers complain of together; returns the new common causes."""
+        """Look for what many customers complain of together; returns the Signals of what began."""
         with transaction(self._engine) as connection:
-            return detect(connection, self._clock(), self._settings)
+            began = causes.detect(connection, self._clock(), self._settings)
+            causes.judge_again(connection, self._clock())
+            signals.emit(connection, began)
+        return began
 
 
 def _conversation(spoken, fresh, rating):

@@ -26,6 +26,7 @@ def upgrade():
         sa.Column("driver", sa.String(length=64), nullable=False),
         sa.Column("customers", sa.Integer(), nullable=False),
         sa.Column("usual", sa.Float(), nullable=False),
+        sa.Column("at", at, nullable=False),
         sa.PrimaryKeyConstraint("pk", name=op.f("pk_common_causes")),
         sa.UniqueConstraint("day", "driver", name=op.f("uq_common_causes_day")),
     )

@@ -114,14 +114,16 @@ def post_turns(
     """
     lease = Lease.taken(service.settings.lease_s) if wait else None
     with transaction(service.engine) as connection:
-        pk, new = append(connection, source, id, to_turns(given.turns), given.position, given.open, lease)
-    if new and wait:
+        rating = given.rating and given.rating.model_dump()
+        turns = to_turns(given.turns)
+        pk, new, changed = append(connection, source, id, turns, given.position, given.open, rating, lease)
+    if changed and wait:
         service.worker.read([pk], lease)
-    elif new:
+    elif changed:
         service.worker.wake()
     with reading(service.engine) as connection:
         told = query.outcomes(connection, [pk])[0] | {"new_turns": new}
-    return JSONResponse(told, 200 if not new else 202 if told["status"] == PENDING else 201)
+    return JSONResponse(told, 200 if not changed else 202 if told["status"] == PENDING else 201)
 
 
 @router.get(

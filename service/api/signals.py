@@ -2,12 +2,11 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Query, Request
 
 from service import query
 from service.api.answers import Changes, Signals
-from service.api.common import Parts, answers, parts, requires
+from service.api.common import Parts, answers, parts, requires, respond
 from service.channels.native import AskedTime, Name
 from service.database import reading
 from service.notify import changes
@@ -20,9 +19,10 @@ router = APIRouter(tags=["churn"])
     "/v1/churn-signals",
     dependencies=requires("read"),
     summary="Customers at risk, worst first",
-    responses=answers(Signals, 401, 403, 422, 503),
+    responses=answers(Signals, 401, 403, 422, 503, table=True),
 )
 def get_churn_signals(
+    request: Request,
     min_risk: Annotated[int, Query(ge=0, le=100, description="least risk, from 0 to 100")] = 40,
     since: Annotated[AskedTime | None, Query(description="only those whose risk changed at or after it")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -31,16 +31,44 @@ def get_churn_signals(
 ):
     """Each with its reasons, their points, and the turns that are the evidence."""
     with reading(service.engine) as connection:
-        return JSONResponse(query.churn_signals(connection, min_risk, since, limit, cursor))
+        answer = query.churn_signals(connection, min_risk, since, limit, cursor)
+    return respond(request, answer, _risk_table(answer))
+
+
+def _risk_table(answer):
+    yield [
+        "customer",
+        "identities",
+        "risk",
+        "segment",
+        "valence",
+        "label",
+        "reasons",
+        "reasons_he",
+        "evidence",
+        "changed_at",
+    ]
+    for one in answer["signals"]:
+        identities = "; ".join("{kind}:{value}".format(**each) for each in one["customer"]["identities"])
+        told = [
+            "; ".join(f"{reason['text'][tongue]} ({reason['points']})" for reason in one["reasons"])
+            for tongue in ("en", "he")
+        ]
+        said = next(
+            (place["text"] for reason in one["reasons"] for place in reason["evidence"] if "text" in place), None
+        )
+        mood = one["mood"]["valence"], one["mood"]["label"]
+        yield [one["customer"]["id"], identities, one["risk"], one["segment"], *mood, *told, said, one["changed_at"]]
 
 
 @router.get(
     "/v1/signals",
     dependencies=requires("read"),
     summary="What changed, the latest first: signals raised and cleared, falls, delights, wishes, common causes",
-    responses=answers(Changes, 401, 403, 422, 503),
+    responses=answers(Changes, 401, 403, 422, 503, table=True),
 )
 def get_signals(
+    request: Request,
     kind: Literal[KINDS] | None = None,
     customer: Annotated[Name | None, Query(description="of this customer alone")] = None,
     start: Annotated[AskedTime | None, Query(alias="from", description="ISO 8601 with a zone")] = None,
@@ -52,4 +80,15 @@ def get_signals(
     """Each as it is delivered to subscriptions and told in the stream."""
     with reading(service.engine) as connection:
         pk = None if customer is None else query.find_customer(connection, customer)
-        return JSONResponse(changes(connection, kind, pk, start, end, limit, before))
+        answer = changes(connection, kind, pk, start, end, limit, before)
+    return respond(request, answer, _changes_table(answer))
+
+
+def _changes_table(answer):
+    plain = ["risk", "segment", "channel", "day", "customers", "text"]
+    yield ["signal", "at", "kind", "customer", "identities", *plain, "drivers"]
+    for one in answer["signals"]:
+        data, who = one["data"], one["data"]["customer"] or {"id": None, "identities": []}
+        identities = "; ".join("{kind}:{value}".format(**each) for each in who["identities"])
+        told = [data.get(name) for name in plain]
+        yield [data["signal"], one["timestamp"], one["type"], who["id"], identities, *told, "; ".join(data["drivers"])]

@@ -1,6 +1,7 @@
 """Our own JSON contract → Interaction. Strict: whatever it does not know, it refuses."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -59,7 +60,13 @@ def _known_time(value):
     return value
 
 
-def _plus_again(value):
+def _asked(value):
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+        return f"{value}T00:00:00Z"
+    if isinstance(value, str) and "T" not in value.upper():
+        raise PydanticCustomError(
+            "iso", "must be a date, or an ISO 8601 time with a zone, such as 2026-11-21T09:30:00+02:00"
+        )
     # A plus sign that was not escaped in a URL comes as a space.
     return value.replace(" ", "+") if isinstance(value, str) and "T" in value else value
 
@@ -98,7 +105,7 @@ Source = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_c
 Label = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_no_control)]
 SpokenText = Annotated[str, Field(min_length=1, max_length=MAX_TURN_CHARACTERS), AfterValidator(_visible)]
 Time = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_iso), AfterValidator(_known_time)]
-AskedTime = Annotated[AwareDatetime, BeforeValidator(_plus_again), AfterValidator(_possible_time)]
+AskedTime = Annotated[AwareDatetime, BeforeValidator(_asked), AfterValidator(_possible_time)]
 Seconds = Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False, strict=True)]
 Attributes = Annotated[dict[str, Any], AfterValidator(_plain_json)]
 Kind = Annotated[str, Field(pattern="^[a-z][a-z0-9_-]{0,31}$", examples=["phone"])]
@@ -271,16 +278,17 @@ class EventIn(Strict):
 class TurnsIn(Strict):
     """More of an open interaction."""
 
-    turns: Annotated[list[TurnIn], Field(max_length=MAX_TURNS)]
+    turns: Annotated[list[TurnIn], Field(max_length=MAX_TURNS)] = []
     position: Annotated[int, Field(ge=0)] | None = Field(
         None, description="place of the first of these turns, counted from 0; a repeated send is then recognised"
     )
+    rating: RatingIn | None = None
     open: bool = Field(True, description="false ends the conversation")
 
     @model_validator(mode="after")
     def _something(self):
-        if not self.turns and self.open:
-            raise PydanticCustomError("empty", "give turns, or open: false")
+        if not self.turns and self.open and self.rating is None:
+            raise PydanticCustomError("empty", "give turns, a rating, or open: false")
         return self
 
 

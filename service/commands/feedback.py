@@ -135,10 +135,10 @@ def _store(settings, rows, total, defaults):
                     batches[is_event].append(turned(given, settings.phone_region))
                 except ValidationError as error:
                     fault = "; ".join(f"{one['field']}: {one['message']}" for one in faults_of(error.errors()))
-            if fault:
-                refused.append((number, fault))
                 if len(batches[is_event]) >= IMPORT_BATCH:
                     flush(is_event)
+            if fault:
+                refused.append((number, fault))
         for are_events in (False, True):
             flush(are_events)
         bar.update(task, completed=total)

@@ -77,6 +77,16 @@ def test_import_can_be_repeated_and_tells_the_refused_lines(tmp_path):
     assert "nobody has heard of" in moodline("mood", "avi", data_dir=tmp_path).stderr
 
 
+def test_events_and_faulty_lines_may_come_first_and_batches_are_stored_as_they_fill(tmp_path):
+    file = tmp_path / "events.jsonl"
+    when = "2026-11-01T10:00:00Z"
+    rows = [{"id": str(n), "kind": "purchase", "customer": {"id": "dana"}, "occurred_at": when} for n in range(450)]
+    file.write_text("{broken\n" + "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    done = moodline("import", file, "--source", "crm", "--channel", "chat", "--no-read", data_dir=tmp_path)
+    assert "450 stored, 0 there already, 1 refused" in done.stdout, done.stderr
+    assert "line 1: " in done.stderr
+
+
 def test_what_a_customer_wrote_is_only_shown_and_a_broken_line_spoils_no_other(tmp_path):
     file = tmp_path / "past.jsonl"
     row = {
