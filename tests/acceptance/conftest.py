@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 
+from service.settings import ROOT
 from tests.conftest import new_postgres_url
 
 START_S = 90
@@ -87,6 +88,25 @@ class Server:
         self.client.close()
         self.process.wait(30)
         self.process.stdout.close()
+
+
+def run_readme(server, part):
+    """Run every ```sh block with a curl of a part of the README against a Server instead of port 8000; returns what each printed."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = readme[readme.index(f"<!-- {part} -->") : readme.index(f"<!-- end of {part} -->")]
+    printed = []
+    for block in re.findall(r"```sh\n(.*?)```", told, re.DOTALL):
+        if "curl" not in block:
+            continue
+        # The server's first key has all scopes, also the one that the README makes another for.
+        script = re.sub(r"^export ADMIN=.*$", "", block, flags=re.MULTILINE).replace(
+            "http://127.0.0.1:8000", server.url
+        )
+        keys = {"KEY": server.key, "ADMIN": server.key, "PATH": "/usr/bin:/bin"}
+        done = subprocess.run(["bash", "-ec", script], env=keys, capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == 0, done.stderr
+        printed.append(done.stdout)
+    return printed
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -4,7 +4,7 @@ import csv
 import json
 
 from service.signals import KINDS
-from tests.acceptance.conftest import Server, moodline
+from tests.acceptance.conftest import Server, moodline, run_readme
 
 # How the stories of the demo were written: who is about to leave, some of them by faint hints only, and who is content.
 LEAVING = {
@@ -128,6 +128,10 @@ def test_the_demo_gives_every_endpoint_something_to_show(tmp_path):
         assert kinds == set(KINDS)
         segments = {one["segment"] for one in server.client.get("/v1/customers?limit=500").json()["customers"]}
         assert segments >= {"passionate", "satisfied", "indifferent", "cooling", "at_risk", "lost", "won_back"}
+        refused = [
+            one for one in run_readme(server, "retention") + run_readme(server, "telling") if '"status":4' in one
+        ]
+        assert len(refused) == 1 and "MOODLINE_AGENT_INSIGHTS" in refused[0]
         card = server.client.get("/v1/customers/avi-malka").json()
         assert card["next_step"]["say"]["he"] and card["events"] and card["history"]
 

@@ -1,12 +1,10 @@
 """Feedback comes in, a customer's mood comes out."""
 
-import re
-import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.settings import ROOT
+from tests.acceptance.conftest import run_readme
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 CHAT = {
@@ -160,16 +158,6 @@ def test_nothing_of_what_was_said_is_in_the_log(server, told):
 
 
 def test_the_readmes_commands_run_word_for_word(server):
-    """Every ```sh block of the README's tour, against this server instead of port 8000."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tour = readme[readme.index("<!-- tour -->"): readme.index("<!-- end of tour -->")]  # fmt: skip
-    blocks = [block for block in re.findall(r"```sh\n(.*?)```", tour, re.DOTALL) if "curl" in block]
-    assert len(blocks) >= 5
-    for block in blocks:
-        script = re.sub(r"http://127\.0\.0\.1:8000", server.url, block)
-        done = subprocess.run(
-            ["bash", "-ec", script], env={"KEY": server.key, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("{")
-        assert '"status": 4' not in done.stdout
+    printed = run_readme(server, "tour")
+    assert len(printed) >= 5
+    assert all(one.startswith("{") and '"status":4' not in one for one in printed)
