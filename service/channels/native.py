@@ -1,7 +1,6 @@
 """Our own JSON contract → Interaction. Strict: whatever it does not know, it refuses."""
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -61,12 +60,8 @@ def _known_time(value):
 
 
 def _asked(value):
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        return f"{value}T00:00:00Z"
     if isinstance(value, str) and "T" not in value.upper():
-        raise PydanticCustomError(
-            "iso", "must be a date, or an ISO 8601 time with a zone, such as 2026-11-21T09:30:00+02:00"
-        )
+        raise PydanticCustomError("iso", "must be an ISO 8601 time with a zone, such as 2026-11-21T09:30:00+02:00")
     # A plus sign that was not escaped in a URL comes as a space.
     return value.replace(" ", "+") if isinstance(value, str) and "T" in value else value
 

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from service import cli, fit
+from service.commands import invented, retention
 from service.database import migrate, open_engine, reading, transaction
 from service.errors import NotSwitched
 from service.ingest import accept_events
@@ -104,7 +105,8 @@ def empty(database_url, monkeypatch):
     settings = Settings(database_url=database_url)
     engine = open_engine(settings.url)
     migrate(engine)
-    monkeypatch.setattr(cli, "_database", lambda _: engine)  # or the command's own would stay open
+    for room in (retention, invented):  # or the commands' own would stay open
+        monkeypatch.setattr(room, "open_database", lambda _: engine)
     yield engine, settings
     engine.dispose()
 
