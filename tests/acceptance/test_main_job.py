@@ -4,8 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.acceptance.conftest import run_readme
-
 NOW = datetime.now(UTC).replace(microsecond=0)
 CHAT = {
     "id": "chat-1", "source": "desk", "channel": "chat", "customer": {"id": "dana"},
@@ -155,9 +153,3 @@ def test_nothing_of_what_was_said_is_in_the_log(server, told):
     assert "/v1/interactions" in log
     for secret in ("נמאס", "מדהים", "סודסוד", "maya", "Maya", "dana"):
         assert secret not in log
-
-
-def test_the_readmes_commands_run_word_for_word(server):
-    printed = run_readme(server, "tour")
-    assert len(printed) >= 5
-    assert all(one.startswith("{") and '"status":4' not in one for one in printed)
