@@ -15,5 +15,6 @@ def test_an_open_stream_does_not_hold_up_the_stop(tmp_path):
         server.process.wait(30)
         assert time.monotonic() - started < 5
         server.process.stdout.close()
+        server.client.close()
         assert "Cancel" not in server.log
         assert "Traceback" not in server.log

@@ -20,12 +20,10 @@ from tests.integration.test_interactions import post
 from tests.standin import NEGATIVE, POSITIVE, sent
 
 
-def test_the_migrated_tables_are_those_of_the_code(database_url):
-    engine = open_engine(open_house(database_url).parts.settings.url)
-    with reading(engine) as connection:
+def test_the_migrated_tables_are_those_of_the_code(house):
+    with reading(house.parts.engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": False, "compare_type": True})
         assert compare_metadata(context, metadata) == []
-    engine.dispose()
 
 
 def test_processes_may_migrate_at_once(database_url):
