@@ -105,6 +105,7 @@ def empty(database_url, monkeypatch):
     settings = Settings(database_url=database_url)
     engine = open_engine(settings.url)
     migrate(engine)
+    monkeypatch.setattr("service.log.set_up", lambda level: None)  # it would write to the runner's closed stream
     for room in (retention, invented):  # or the commands' own would stay open
         monkeypatch.setattr(room, "open_database", lambda _: engine)
     yield engine, settings
