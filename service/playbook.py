@@ -13,13 +13,10 @@ from dataclasses import dataclass
 import yaml
 
 from service.errors import BadPlaybook
+from service.segments import SEGMENTS
+from service.sentiment.reading import DRIVERS
 from service.text import is_unicode
 
-SEGMENTS = ("passionate", "satisfied", "indifferent", "cooling", "at_risk", "lost", "won_back")
-DRIVERS = (
-    "price", "billing", "service_attitude", "wait_time", "product_quality", "reliability", "delivery",
-    "digital_experience", "policy", "competitor", "resolution",
-)  # fmt: skip
 CONDITIONS = {"segment": SEGMENTS, "driver": DRIVERS, "stage": None}  # what each may name; None: the company's own
 LANGUAGES = ("he", "en")
 MAX_BYTES, MAX_DEPTH = 256 * 1024, 8

@@ -150,20 +150,18 @@ _EVENTS = (
 )
 
 
-def conversations_of(connection, customer_pk, until=None):
-    """(Dated conversations, {pk: row}) of a customer, the latest MOST_CONVERSATIONS (before `until`)."""
-    found = _CONVERSATIONS if until is None else _CONVERSATIONS.where(interactions.c.occurred_at < until)
-    rows = connection.execute(found, {"of": customer_pk}).all()
+def conversations_of(connection, customer_pk):
+    """(Dated conversations, {pk: row}) of a customer, the latest MOST_CONVERSATIONS."""
+    rows = connection.execute(_CONVERSATIONS, {"of": customer_pk}).all()
     # As one JSON array: decoding each alone takes longer than all the rest.
     read = json.loads(f"[{','.join(row.conversation for row in rows)}]")
     dated = [Dated(row.pk, row.occurred_at, restored(found), row.rating, row.stage) for row, found in zip(rows, read)]
     return dated, {row.pk: row for row in rows}
 
 
-def events_of(connection, customer_pk, until=None):
-    """{pk: row} of a customer's latest MOST_EVENTS events (before `until`)."""
-    found = _EVENTS if until is None else _EVENTS.where(events.c.occurred_at < until)
-    return {row.pk: row for row in connection.execute(found, {"of": customer_pk})}
+def events_of(connection, customer_pk):
+    """{pk: row} of a customer's latest MOST_EVENTS events."""
+    return {row.pk: row for row in connection.execute(_EVENTS, {"of": customer_pk})}
 
 
 def as_events(rows):

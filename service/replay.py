@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from service.database import reading
 from service.days import live_through
-from service.simulate import DRIVERS, RELIABILITY
+from service.sentiment.reading import DRIVERS
+from service.simulate import RELIABILITY
 from service.tables import common_causes, customers, daily_customers, signals
 
 TRUE_DAYS = 90  # a signal is true where the customer leaves within so many days

@@ -16,22 +16,9 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from service.sentiment.reading import SENTIMENTS
+from service.sentiment.reading import DRIVERS, SENTIMENTS
 
 SOURCE = "simulation"
-DRIVERS = (
-    "price",
-    "billing",
-    "service_attitude",
-    "wait_time",
-    "product_quality",
-    "reliability",
-    "delivery",
-    "digital_experience",
-    "policy",
-    "competitor",
-    "resolution",
-)
 PRICE, RELIABILITY, COMPETITOR = (DRIVERS.index(name) for name in ("price", "reliability", "competitor"))
 
 # Who they are

@@ -13,7 +13,9 @@ from service.churn import POINTS
 from service.commands.common import open_database, open_settings
 from service.database import reading, transaction
 from service.errors import BadPlaybook, MoodlineError, NotSwitched
-from service.playbook import DRIVERS, MAX_SAY, SEGMENTS, open_playbook
+from service.playbook import MAX_SAY, open_playbook
+from service.segments import SEGMENTS
+from service.sentiment.reading import DRIVERS
 from service.terminal import err, out
 
 app = typer.Typer()

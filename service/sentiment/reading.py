@@ -4,6 +4,20 @@ from dataclasses import dataclass
 
 SENTIMENTS = ("negative", "neutral", "positive")
 KINDS = {"driver": "drivers", "act": "acts", "emotion": "emotions"}
+# Why customers feel so, as our own model names it; another may name others.
+DRIVERS = (
+    "price",
+    "billing",
+    "service_attitude",
+    "wait_time",
+    "product_quality",
+    "reliability",
+    "delivery",
+    "digital_experience",
+    "policy",
+    "competitor",
+    "resolution",
+)
 CHURN_INTENT = "churn_intent"
 NEUTRAL_SALIENCE = 0.2
 NOTHING_READ = (0.0, 1.0, 0.0), {}  # a text without one piece of the model's vocabulary says nothing to it

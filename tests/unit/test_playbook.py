@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.errors import BadPlaybook, StartError
-from service.playbook import DRIVERS, MAX_BYTES, SEGMENTS, open_playbook
+from service.playbook import MAX_BYTES, open_playbook
+from service.segments import SEGMENTS
+from service.sentiment.reading import DRIVERS
 from service.settings import Settings
 
 DEFAULT = open_playbook(Settings().playbook)

@@ -6,24 +6,11 @@ from statistics import mean, median
 import pytest
 
 from service.channels.native import InteractionIn
-from service.simulate import DRIVERS, SOURCE, STAGES, simulate
+from service.interaction import EVENT_KINDS
+from service.sentiment.reading import DRIVERS
+from service.simulate import SOURCE, STAGES, simulate
 
 CUSTOMERS, INTERACTIONS = 800, 50
-KINDS = {
-    "churned",
-    "cancelled",
-    "renewed",
-    "purchase",
-    "refund",
-    "complaint_opened",
-    "complaint_resolved",
-    "app_uninstalled",
-    "unsubscribed",
-    "disliked",
-    "page_visited",
-    "cart_abandoned",
-    "won_back",
-}
 ACTS = {"complaint", "praise", "recommendation", "request", "wish", "question"}
 EMOTIONS = {"anger", "sadness", "fear", "joy", "trust", "surprise"}
 
@@ -173,7 +160,7 @@ def test_every_turn_of_a_customer_has_a_whole_reading(year):
 
 def test_every_kind_of_event_happens(year):
     days, _, _ = year
-    assert {event["kind"] for day in days for event in day.events} == KINDS
+    assert {event["kind"] for day in days for event in day.events} == set(EVENT_KINDS)
     assert {tuple(event) for day in days for event in day.events} == {
         ("id", "source", "customer", "kind", "occurred_at", "attributes")
     }
