@@ -3,7 +3,7 @@
 import math
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 
 from service.database import insert_new
 from service.signals import Signal
@@ -12,14 +12,16 @@ from service.tables import common_causes, customers, daily_customers
 USUAL_DAYS = 28
 TIMES_USUAL = 3
 SPREADS = 4  # standard deviations of a Poisson count above the usual
+# What is taken for usual before much was heard: this share complaining of each driver, of so many customers heard.
+PRIOR_SHARE, PRIOR_CUSTOMERS = 0.05, 100
 STANDS_DAYS = 60  # how long a day's cause is remembered where risks are judged
 
 
 def detect(connection, at, settings):
     """Find what many customers complain of together on the day of `at` and the day before; returns the Signals of what began.
 
-    A driver is a common cause of a day where at least common_cause_customers customers spoke ill of it, three times the
-    usual number of the 28 days before and four standard deviations above it (docs/mood.md).
+    A driver is a common cause of a day where at least common_cause_customers customers spoke ill of it, three times as many as
+    usual and four standard deviations more; usual is the share of the 28 days before of those heard that day (docs/mood.md).
     """
     made = []
     for day in (at.date() - timedelta(days=1), at.date()):
@@ -51,14 +53,14 @@ def _customers_by_driver(connection, day, least):
 
 
 def _usual(connection, day, drivers):
-    """{driver: mean number of customers a day who spoke ill of it in the USUAL_DAYS before}."""
+    """{driver: how many of those heard on the day would speak ill of it by the share of the USUAL_DAYS before}."""
     c = daily_customers.c
-    rows = connection.execute(
-        select(c.driver, func.count())
-        .where(c.day >= day - timedelta(days=USUAL_DAYS), c.day < day, c.negative > 0, c.driver.in_(drivers))
-        .group_by(c.driver)
-    )
-    return dict.fromkeys(drivers, 0.0) | {driver: many / USUAL_DAYS for driver, many in rows}
+    ill = case((c.driver == "", 1), else_=case((c.negative > 0, 1), else_=0))
+    many = select(c.driver, func.sum(ill)).where(c.driver.in_(["", *drivers])).group_by(c.driver)
+    before = dict(connection.execute(many.where(c.day >= day - timedelta(days=USUAL_DAYS), c.day < day)).all())
+    today = connection.scalar(select(func.count(c.customer_pk.distinct())).where(c.day == day, c.driver == ""))
+    heard = before.get("", 0) + PRIOR_CUSTOMERS
+    return {driver: today * (before.get(driver, 0) + PRIOR_SHARE * PRIOR_CUSTOMERS) / heard for driver in drivers}
 
 
 def _store(connection, day, driver, many, usual, at):

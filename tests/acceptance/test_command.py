@@ -3,6 +3,7 @@
 import csv
 import json
 
+from service.segments import SEGMENTS
 from service.signals import KINDS
 from tests.acceptance.conftest import Server, moodline, run_readme
 
@@ -163,4 +164,4 @@ def test_the_playbook_shows_what_it_suggests():
     assert shown[1].startswith("להתקשר")
     refused = moodline("playbook", "show", "happy")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("moodline: there is no segment happy: choose from passionate,")
+    assert refused.stderr == f"moodline: there is no segment happy: choose from {", ".join(SEGMENTS)}\n"

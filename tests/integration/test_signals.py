@@ -235,6 +235,15 @@ def test_a_few_complaints_and_the_usual_ones_are_no_common_cause(house):
     assert told(house, "common_cause.started") == []
 
 
+def test_a_large_company_s_first_days_are_no_common_cause(house):
+    for day in (1, 0):
+        when = (NOW - timedelta(days=day)).isoformat()
+        spoken = [turn("bad", drivers=["price"])] * 12 + [turn("good")] * 188
+        post(house, [sent(f"{day}-{n}", "", f"c{n}", turns=[one], occurred_at=when) for n, one in enumerate(spoken)])
+    house.parts.worker.drain()
+    assert house.parts.worker.find_causes() == []
+
+
 def test_a_fall_in_a_conversation_that_goes_on_is_told_at_once(house):
     post(
         house, sent("1", turns=[turn("plain"), turn("plain", speaker="agent")], open=True, occurred_at=NOW.isoformat())
