@@ -121,6 +121,8 @@ def _rows(interaction_pk, first, spoken):
             "start_s": turn.start_s,
             "end_s": turn.end_s,
             "reading": turn.reading,
+            "id": turn.id,
+            "confidence": turn.confidence,
         }
         for position, turn in enumerate(spoken, first)
     ]

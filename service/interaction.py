@@ -37,6 +37,7 @@ class Turn:
     """One stretch of speech; start_s and end_s are seconds from the beginning of the conversation, or None.
 
     reading is what another system has read in it, in the form in which readings are stored; None leaves it to the model.
+    id is the sender's own, by which a repeated send is known; confidence, in [0, 1], is the speech recogniser's.
     """
 
     speaker: str
@@ -44,12 +45,15 @@ class Turn:
     start_s: float | None = None
     end_s: float | None = None
     reading: dict | None = None
+    id: str | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)
 class Interaction:
     """`id` is the sender's own, unique with `source`. Either customer_id or identity is set. Times are aware UTC.
 
+    aliases are further identities of the same customer, as the sender knows them.
     open tells that more turns will be appended; turns may be empty where a rating came alone.
     """
 
@@ -66,6 +70,30 @@ class Interaction:
     rating: dict | None = None
     attributes: dict | None = None
     open: bool = False
+    aliases: tuple[Identity, ...] = ()
+
+
+@dataclass(frozen=True)
+class Message:
+    """One thing said in an outside conversation, as a webhook tells of it; `id` is the sender's own.
+
+    conversation is the sender's own id of a conversation that goes on over many messages; None: it stands alone (a post,
+    a review). text is None where only a rating came, or where the conversation `ended`. Either customer_id or identity is set.
+    """
+
+    id: str
+    occurred_at: datetime
+    channel: str
+    conversation: str | None = None
+    text: str | None = None
+    customer_id: str | None = None
+    identity: Identity | None = None
+    aliases: tuple[Identity, ...] = ()
+    rating: dict | None = None
+    agent: str | None = None
+    team: str | None = None
+    attributes: dict | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True)

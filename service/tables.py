@@ -135,6 +135,9 @@ turns = Table(
     Column("start_s", Float),
     Column("end_s", Float),
     Column("reading", JSON(none_as_null=True)),
+    Column("id", String(200)),
+    Column("confidence", Float),
+    Index("ix_turns_id", "interaction_pk", "id", unique=True),
 )
 
 # Only hashes: a key is shown once, when it is made.

@@ -173,7 +173,8 @@ class Worker:
             with metrics.SECONDS.labels("model").time():
                 found = self._model.score([(row.text, row.channel) for row in unread], on_batch=self._renewal(lease))
             for row, read in zip(unread, found):
-                fresh[row.interaction_pk][row.position] = read.as_json()
+                heard = read if row.confidence is None else read.tempered(row.confidence)
+                fresh[row.interaction_pk][row.position] = heard.as_json()
         for row in rows:
             spoken[row.interaction_pk].append(row)
         return {pk: (fresh[pk], _conversation(spoken[pk], fresh[pk], ratings[pk])) for pk in ratings}

@@ -1,6 +1,6 @@
 """What the model read in one text, and how several windows of a long text become one reading (pure)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 SENTIMENTS = ("negative", "neutral", "positive")
 KINDS = {"driver": "drivers", "act": "acts", "emotion": "emotions"}
@@ -47,6 +47,17 @@ class Reading:
     @property
     def label(self):
         return SENTIMENTS[max(range(3), key=self.probabilities.__getitem__)]
+
+    def tempered(self, confidence):
+        """The Reading of words that a recogniser heard with this confidence, in [0, 1]: so much of it, the rest of any sentiment alike.
+
+        The label stays; p' = c·p + (1 - c)/3, and every other output is c·p.
+        """
+        return replace(
+            self,
+            probabilities=tuple(confidence * p + (1 - confidence) / 3 for p in self.probabilities),
+            others={name: confidence * p for name, p in self.others.items()},
+        )
 
     def as_json(self):
         """The reading as the API answers it; outputs that the model lacks are absent, not invented."""

@@ -164,4 +164,4 @@ def test_the_playbook_shows_what_it_suggests():
     assert shown[1].startswith("להתקשר")
     refused = moodline("playbook", "show", "happy")
     assert refused.returncode == 1
-    assert refused.stderr == f"moodline: there is no segment happy: choose from {", ".join(SEGMENTS)}\n"
+    assert refused.stderr == f"moodline: there is no segment happy: choose from {', '.join(SEGMENTS)}\n"
