@@ -17,8 +17,20 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service import auth, metrics
-from service.api import customers, events, health, insights, interactions, sentiment, signals, stream, subscriptions
+from service.api import (
+    customers,
+    events,
+    health,
+    insights,
+    interactions,
+    sentiment,
+    signals,
+    stream,
+    subscriptions,
+    webhooks,
+)
 from service.api.common import Parts, Queue, problem
+from service.channels.sources import KEYED, open_accounts
 from service.database import migrate, open_engine, reading
 from service.errors import BadRequest, BodyTooLarge, Invalid, RequestError, Unavailable, UnsupportedMediaType, faults_of
 from service.notify import Notifier
@@ -32,14 +44,14 @@ log = logging.getLogger("moodline.http")
 
 def open_parts(settings):
     """Verify and load playbook and model, open and migrate the database; raises a StartError with a line for the operator."""
-    playbook = open_playbook(settings.playbook)
+    playbook, accounts = open_playbook(settings.playbook), open_accounts(settings)
     model = open_model(settings)
     engine = open_engine(settings.url)
     migrate(engine)
     threading.Thread(target=language.warm, name="languages", daemon=True).start()
     queue = Queue(settings.model_queue, settings.retry_after_s)
     worker, notifier = Worker(engine, model, settings), Notifier(engine, settings)
-    return Parts(settings, engine, model, worker, queue, playbook, notifier)
+    return Parts(settings, engine, model, worker, queue, playbook, notifier, accounts)
 
 
 def create_app(parts):
@@ -70,7 +82,18 @@ def create_app(parts):
     )
     app.state.parts = parts
     metrics.MODEL.labels(parts.model.name, parts.model.version).set(1)
-    for module in (interactions, events, customers, signals, insights, sentiment, subscriptions, stream, health):
+    for module in (
+        interactions,
+        webhooks,
+        events,
+        customers,
+        signals,
+        insights,
+        sentiment,
+        subscriptions,
+        stream,
+        health,
+    ):
         app.include_router(module.router)
     for kind in (RequestError, RequestValidationError, HTTPException, SQLAlchemyError):
         app.add_exception_handler(kind, lambda request, error: answer(error, parts.settings))
@@ -100,7 +123,8 @@ class Gate:
             await send(message)
 
         try:
-            if scope["path"].startswith("/v1/"):
+            # A webhook proves by its signature who it is; no tool can send a key of ours.
+            if scope["path"].startswith("/v1/") and not self._signed(scope):
                 await self._admit(scope)
             await self._app(scope, self._limited(scope, receive), watched)
         except Exception as error:
@@ -115,6 +139,10 @@ class Gate:
             metrics.SECONDS.labels("request").observe(seconds)
             if route not in ("/healthz", "/readyz", "/metrics"):
                 log.info("%s %s %d %.0f ms", scope["method"], route, status, 1000 * seconds)
+
+    def _signed(self, scope):
+        prefix, found, rest = scope["path"].partition("/v1/webhooks/")
+        return found and not prefix and (rest.partition("/")[0] not in KEYED or scope["method"] == "OPTIONS")
 
     async def _admit(self, scope):
         headers = Headers(scope=scope)

@@ -11,6 +11,7 @@ MoodlineError
 └── RequestError          answered to the caller as problem+json (RFC 9457), with the status below
     ├── BadRequest        400   the body is no JSON, or no UTF-8
     ├── Unauthorized      401   no key, or a wrong one
+    ├── BadSignature      401   a webhook's signature is wrong, missing or old
     ├── Forbidden         403   the key lacks the scope, or a setting keeps it shut
     ├── NotFound          404
     ├── Conflict          409
@@ -72,6 +73,10 @@ class Unauthorized(RequestError):
 
     def __init__(self, detail):
         super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class BadSignature(RequestError):
+    status, title = 401, "Bad signature"
 
 
 class Forbidden(RequestError):

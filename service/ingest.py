@@ -4,12 +4,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, func, select, update
 
 from service import rollups
 from service.database import among, insert_new
 from service.errors import Conflict, NotFound
-from service.interaction import MAX_TURNS, Identity
+from service.interaction import MAX_TURNS, Identity, Interaction, Turn
 from service.record import add_evidence, refresh
 from service.tables import (
     PENDING,
@@ -22,6 +22,8 @@ from service.tables import (
     turns,
     wishes,
 )
+
+RATED_DAYS = 30  # so long after a conversation's last message its rating is still asked for, or its ticket closed
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,9 @@ def _find(connection, keys):
 def _insert(connection, fresh, lease, now):
     """Store interactions, their turns and their customers; returns {(source, id): pk} of those that were not there yet."""
     spoken = []
+    for one in fresh:
+        if one.aliases:
+            _join_aliases(connection, one, now)
     owners = _owners(connection, fresh, now)
     rows = [
         {
@@ -157,15 +162,78 @@ def append(connection, source, id, spoken, position=None, still_open=True, ratin
         raise _conflict("open", "the interaction is closed: it was not sent with open, or has ended")
     if first + len(spoken) > MAX_TURNS:
         raise _conflict("turns", f"an interaction holds at most {MAX_TURNS:,} turns")
-    if fresh:
-        connection.execute(turns.insert(), _rows(row.pk, len(there), fresh))
-    if fresh or rated:
-        waiting = {"status": PENDING, "attempts": 0, "open": still_open, "rating": rating if rated else row.rating}
-        waiting |= {"lease_token": lease and lease.token, "lease_until": lease and lease.until}
-        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**waiting))
-    elif row.open and not still_open:
-        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(open=False))
+    _extend(connection, row, len(there), fresh, still_open, rating if rated else None, lease)
     return row.pk, len(fresh), bool(fresh or rated)
+
+
+def _extend(connection, row, there, fresh, still_open, rating=None, lease=None):
+    """Store more of an interaction (a row of pk, open, rating), which has `there` turns, and let it be read again."""
+    values = {} if row.open == still_open else {"open": still_open}
+    if fresh:
+        connection.execute(turns.insert(), _rows(row.pk, there, fresh))
+    if fresh or rating is not None:
+        values |= {"status": PENDING, "attempts": 0, "open": still_open, "rating": rating or row.rating}
+        values |= {"lease_token": lease and lease.token, "lease_until": lease and lease.until}
+    if values:
+        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**values))
+
+
+def hear(connection, source, messages, at):
+    """Store what webhooks told, Messages received `at`; returns how many were new. A message is known again by its id.
+
+    The messages of one conversation of one day (UTC) are the turns of one open interaction, `CONVERSATION@DAY`; a rating or an ending
+    goes to the conversation's latest within RATED_DAYS. A message without a conversation is an interaction of its own.
+    """
+    return sum(_hear_one(connection, source, one, at) for one in messages)
+
+
+def _hear_one(connection, source, message, at):
+    day = message.occurred_at.date()
+    names = [f"{message.conversation}@{day - timedelta(days=back)}" for back in range(RATED_DAYS + 1)]
+    spoken = () if message.text is None else (Turn("customer", message.text, id=message.id),)
+    late = not spoken and message.conversation is not None
+    row = _latest(connection, source, names if late else names[:1]) if message.conversation is not None else None
+    if row is None:
+        if message.ended and not spoken and message.rating is None:
+            return False
+        shared = (
+            "channel",
+            "occurred_at",
+            "customer_id",
+            "identity",
+            "aliases",
+            "rating",
+            "agent",
+            "team",
+            "attributes",
+        )
+        made = Interaction(
+            source=source,
+            id=message.id if message.conversation is None else names[0],
+            turns=spoken,
+            open=message.conversation is not None and not message.ended,
+            **{name: getattr(message, name) for name in shared},
+        )
+        [stored] = accept(connection, [made], at=at)
+        if stored.new or message.conversation is None:
+            return stored.new
+        row = _latest(connection, source, names[:1])  # somebody else stored it meanwhile
+    t = turns.c
+    there, known = connection.execute(
+        select(func.count(), func.count(case((t.id == message.id, 1)))).where(t.interaction_pk == row.pk)
+    ).one()
+    fresh = () if known or there >= MAX_TURNS else spoken
+    rating = message.rating if message.rating != row.rating else None
+    still_open = (bool(fresh) or row.open) and not message.ended
+    _extend(connection, row, there, fresh, still_open, rating)
+    return bool(fresh or rating or still_open != row.open)
+
+
+def _latest(connection, source, names):
+    """The latest, by occurred_at, of a source's interactions with one of the ids, locked: a row of pk, open, rating, or None."""
+    c = interactions.c
+    found = select(c.pk, c.open, c.rating).where(c.source == source, c.id.in_(names))
+    return connection.execute(found.order_by(c.occurred_at.desc()).limit(1).with_for_update()).first()
 
 
 def _conflict(field, message):
@@ -239,6 +307,28 @@ def _owners_by_identity(connection, wanted, now):
     return found
 
 
+def _join_aliases(connection, one, now):
+    """Make all that an Interaction calls its customer one customer: the company's own where one of the names leads to it.
+
+    A name that leads to another of the company's own customers is left to that one.
+    """
+    wanted = {*one.aliases, one.identity} - {None}
+    found = _find_identities(connection, wanted, share=False)
+    known = connection.execute(
+        select(customers.c.pk, customers.c.external_id).where(customers.c.pk.in_(found.values()))
+    ).all()
+    named = {row.pk for row in known if row.external_id is not None}
+    if one.customer_id is not None:
+        target = _owners_by_id(connection, {one.customer_id}, now)[one.customer_id]
+    else:
+        ranked = sorted(found, key=lambda name: (found[name] not in named, name != one.identity, _in_order(name)))
+        target = found[ranked[0]] if ranked else _owners_by_identity(connection, {one.identity}, now)[one.identity]
+    rows = [{"kind": name.kind, "value": name.value, "customer_pk": target} for name in sorted(wanted, key=_in_order)]
+    insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
+    for owner in sorted({*found.values()} - named - {target}):
+        _move(connection, owner, target)
+
+
 def _in_order(identity):
     # All transactions take identities in one order, so that none waits for another in a circle.
     return identity.kind, identity.value
@@ -276,22 +366,28 @@ def join(connection, customer_id, joined, settings):
             message = "belongs to another customer"
             fault = {"index": place, "field": f"identities[{place}]", "message": message}
             raise Conflict(f"identities[{place}] {message}", [fault])
-        moved += connection.execute(
-            update(interactions).where(interactions.c.customer_pk == owner).values(customer_pk=target)
-        ).rowcount
-        for table in (identities, events, wishes, signals):
-            connection.execute(update(table).where(table.c.customer_pk == owner).values(customer_pk=target))
-        _move_segment(connection, owner, target)
-        rollups.move(connection, owner, target)
-        gone = connection.execute(
-            delete(customers)
-            .where(customers.c.pk == owner)
-            .returning(customers.c.read_interactions, customers.c.read_turns)
-        ).one()
-        add_evidence(connection, target, *gone)
+        moved += _move(connection, owner, target)
         changed = True
     if changed:
         refresh(connection, [target], now, settings)
+    return moved
+
+
+def _move(connection, owner, target):
+    """Give all that is kept of one customer to another, and forget the first; returns how many interactions moved."""
+    moved = connection.execute(
+        update(interactions).where(interactions.c.customer_pk == owner).values(customer_pk=target)
+    ).rowcount
+    for table in (identities, events, wishes, signals):
+        connection.execute(update(table).where(table.c.customer_pk == owner).values(customer_pk=target))
+    _move_segment(connection, owner, target)
+    rollups.move(connection, owner, target)
+    gone = connection.execute(
+        delete(customers)
+        .where(customers.c.pk == owner)
+        .returning(customers.c.read_interactions, customers.c.read_turns)
+    ).one()
+    add_evidence(connection, target, *gone)
     return moved
 
 

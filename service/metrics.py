@@ -13,6 +13,11 @@ SECONDS = Histogram(
 )
 ACCEPTED = Counter("moodline_interactions_total", "Interactions received", ["channel", "result"])
 EVENTS = Counter("moodline_events_total", "Events received", ["kind", "result"])
+WEBHOOKS = Counter(
+    "moodline_webhooks_total",
+    "What webhooks told: accepted, duplicate, bad_signature, malformed, or why it was ignored",
+    ["source", "result"],
+)
 READ = Counter("moodline_interactions_read_total", "Interactions read by the model and recorded")
 WAITING = Gauge("moodline_interactions_waiting", "Interactions stored and not yet read")
 WINDOWS = Histogram(

@@ -3,9 +3,18 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import BadSettings
@@ -13,6 +22,20 @@ from service.sentiment.reading import is_output
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "MOODLINE_"
+
+
+class WebhookSettings(BaseModel):
+    """One account of a source of webhooks; which of these a source needs is told by its module in service/channels."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret: Annotated[
+        tuple[SecretStr, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
+    ] = ()
+    verify_token: SecretStr = SecretStr("")
+    unsigned: bool = False
+    chats: frozenset[str] = frozenset()
+    url: str = ""
 
 
 class Settings(BaseSettings):
@@ -64,6 +87,9 @@ class Settings(BaseSettings):
     deliver: bool = Field(True, description="let `serve` deliver to subscriptions")
     private_webhooks: bool = Field(
         False, description="let subscriptions lead to private, link-local and loopback addresses too"
+    )
+    webhooks: dict[str, WebhookSettings] = Field(
+        {}, description='accounts of the native channels, as JSON: {"meta": {"secret": "…", "verify_token": "…"}}'
     )
     worker_batch: int = Field(16, ge=1, le=500, description="interactions that a worker claims at once")
     worker_poll_s: float = Field(0.5, gt=0, description="pause of an idle worker before it looks again, in seconds")

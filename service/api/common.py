@@ -11,6 +11,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy import Engine
 
+from service.channels.webhook import Account
 from service.errors import Unavailable
 from service.notify import Notifier
 from service.playbook import Playbook
@@ -54,6 +55,7 @@ class Parts:
     queue: Queue
     playbook: Playbook
     notifier: Notifier
+    accounts: dict[tuple[str, str], Account]
 
 
 def parts(request: Request) -> Parts:

@@ -5,9 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import phonenumbers
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from service.errors import Invalid, faults_of
 from service.interaction import (
     CHANNELS,
     EVENT_KINDS,
@@ -317,6 +327,16 @@ def to_interaction(given, phone_region):
         attributes=given.attributes,
         open=given.open,
     )
+
+
+def check_interaction(given, phone_region):
+    """Interaction of parsed JSON that should be an InteractionIn, as it stands in the `data` of another format; raises Invalid."""
+    try:
+        # As JSON, so that it is judged just as the same object sent to POST /v1/interactions.
+        return to_interaction(InteractionIn.model_validate_json(json.dumps(given)), phone_region)
+    except ValidationError as error:
+        faults = [one | {"field": f"data.{one['field']}"} for one in faults_of(error.errors())]
+        raise Invalid(f"{faults[0]['field']}: {faults[0]['message']}", faults) from None
 
 
 def to_turns(given):

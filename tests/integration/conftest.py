@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from service import auth
 from service.api.common import Parts, Queue
 from service.app import create_app
+from service.channels.sources import open_accounts
 from service.database import migrate, open_engine, transaction
 from service.notify import Notifier
 from service.playbook import open_playbook
@@ -34,7 +35,8 @@ def open_house(url, **settings):
     migrate(engine)
     queue = Queue(settings.model_queue, settings.retry_after_s)
     worker, notifier = Worker(engine, model, settings), Notifier(engine, settings)
-    parts = Parts(settings, engine, model, worker, queue, open_playbook(settings.playbook), notifier)
+    playbook, accounts = open_playbook(settings.playbook), open_accounts(settings)
+    parts = Parts(settings, engine, model, worker, queue, playbook, notifier, accounts)
     client = TestClient(create_app(parts), raise_server_exceptions=True)
     with transaction(engine) as connection:
         client.headers["Authorization"] = f"Bearer {auth.create_first(connection)}"
