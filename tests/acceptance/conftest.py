@@ -90,8 +90,9 @@ class Server:
         self.process.stdout.close()
 
 
-def run_readme(server, part):
-    """Run every ```sh block with a curl of a part of the README against a Server instead of port 8000; returns what each printed."""
+def run_readme(server, part, folder):
+    """Run every ```sh block with a curl of a part of the README against a Server instead of port 8000, one after the other as in one
+    shell (what they export is kept in `folder`); returns what each printed."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     told = readme[readme.index(f"<!-- {part} -->") : readme.index(f"<!-- end of {part} -->")]
     printed = []
@@ -102,6 +103,9 @@ def run_readme(server, part):
         script = re.sub(r"^export ADMIN=.*$", "", block, flags=re.MULTILINE).replace(
             "http://127.0.0.1:8000", server.url
         )
+        exported = folder / "exported"
+        exported.touch()
+        script = f". '{exported}'\n{script}\nexport -p > '{exported}'"
         keys = {"KEY": server.key, "ADMIN": server.key, "PATH": "/usr/bin:/bin"}
         done = subprocess.run(["bash", "-ec", script], env=keys, capture_output=True, text=True, encoding="utf-8")
         assert done.returncode == 0, done.stderr
