@@ -1,0 +1,133 @@
+"""What webhooks tell is kept as conversations, and all names of a customer lead to one."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from service.database import reading, transaction
+from service.ingest import RATED_DAYS, accept, hear
+from service.interaction import Identity, Interaction, Message, Turn
+from service.tables import customers, identities, interactions, turns
+from tests.standin import at
+
+NOON = at(5)
+PHONE, MAIL = Identity("phone", "+972505550101"), Identity("email", "dana@example.org")
+FIRST = Message(
+    id="m1", occurred_at=NOON, channel="chat", conversation="17", text="שלום", identity=Identity("desk", "9")
+)
+
+
+def tell(house, *messages):
+    with transaction(house.parts.engine) as connection:
+        return hear(connection, "desk", messages, at(6))
+
+
+def kept(house, id="17@"):
+    """(id, open, rating, texts) of the interactions whose id begins so, the oldest first."""
+    with reading(house.parts.engine) as connection:
+        rows = connection.execute(
+            select(interactions).where(interactions.c.id.startswith(id)).order_by(interactions.c.occurred_at)
+        ).all()
+        spoken = select(turns.c.text).order_by(turns.c.position)
+        return [
+            (row.id, row.open, row.rating, list(connection.scalars(spoken.where(turns.c.interaction_pk == row.pk))))
+            for row in rows
+        ]
+
+
+def owners(house):
+    """{(kind, value): the customer's own id or its row} of all identities."""
+    with reading(house.parts.engine) as connection:
+        found = select(identities, customers.c.external_id).join(customers, customers.c.pk == identities.c.customer_pk)
+        return {(row.kind, row.value): row.external_id or row.customer_pk for row in connection.execute(found)}
+
+
+def test_the_messages_of_a_day_are_one_open_conversation_and_each_is_kept_once(house):
+    second = replace(FIRST, id="m2", text="עדיין נורא", occurred_at=NOON + timedelta(minutes=5))
+    assert tell(house, FIRST, second) == 2
+    assert tell(house, second) == tell(house, FIRST, second) == 0
+    tomorrow = replace(FIRST, id="m3", text="בוקר טוב", occurred_at=NOON + timedelta(days=1))
+    assert tell(house, tomorrow) == 1
+    day, after = NOON.date(), NOON.date() + timedelta(days=1)
+    assert kept(house) == [
+        (f"17@{day}", True, None, ["שלום", "עדיין נורא"]),
+        (f"17@{after}", True, None, ["בוקר טוב"]),
+    ]
+
+
+def test_a_message_by_itself_is_an_interaction_of_its_own(house):
+    post = replace(FIRST, conversation=None, channel="social")
+    assert (tell(house, post), tell(house, post)) == (1, 0)
+    assert kept(house, "m1") == [("m1", False, None, ["שלום"])]
+
+
+def test_an_ending_closes_the_latest_and_a_new_message_opens_it_again(house):
+    ending = replace(FIRST, id="e1", text=None, ended=True, occurred_at=NOON + timedelta(days=2))
+    assert tell(house, ending) == 0
+    assert kept(house) == []
+    tell(house, FIRST)
+    assert (tell(house, ending), tell(house, ending)) == (1, 0)
+    assert kept(house)[0][1] is False
+    assert tell(house, FIRST) == 0
+    assert kept(house)[0][1] is False
+    tell(house, replace(FIRST, id="m2", text="שוב אני"))
+    assert kept(house)[0][1:] == (True, None, ["שלום", "שוב אני"])
+
+
+@pytest.mark.parametrize(("days", "joined"), [(3, True), (RATED_DAYS + 1, False)])
+def test_a_rating_goes_to_its_conversation_unless_that_was_long_ago(house, days, joined):
+    tell(house, replace(FIRST, occurred_at=NOON - timedelta(days=days)))
+    rating = {"kind": "csat", "value": 1.0}
+    rated = replace(FIRST, id="r1", text=None, rating=rating)
+    assert (tell(house, rated), tell(house, rated)) == (1, 0)
+    assert [row[2] for row in kept(house)] == ([rating] if joined else [None, rating])
+    house.parts.worker.drain()
+    assert kept(house)[0][1] is True
+
+
+def test_what_is_heard_is_read_again_with_what_was_there(house):
+    tell(house, replace(FIRST, text="הכול נורא"))
+    house.parts.worker.drain()
+    path = "/v1/identities/desk/9/mood"
+    before = house.client.get(path).json()["mood"]
+    tell(house, replace(FIRST, id="m2", text="תודה, מצוין"))
+    assert house.client.get(path).json()["pending"] == 1
+    house.parts.worker.drain()
+    after = house.client.get(path).json()["mood"]
+    assert (before["evidence"], after["evidence"]) == (
+        {"interactions": 1, "turns": 1},
+        {"interactions": 1, "turns": 2},
+    )
+    assert after["valence"] > before["valence"]
+
+
+def test_all_names_of_a_customer_lead_to_one(house):
+    tell(house, replace(FIRST, aliases=(PHONE,)))
+    tell(house, replace(FIRST, id="m2", conversation=None, identity=PHONE, aliases=(MAIL,)))
+    assert len(set(owners(house).values())) == 1 and len(owners(house)) == 3
+
+
+def test_names_that_were_apart_are_joined_with_what_was_said_under_them(house):
+    tell(house, replace(FIRST, conversation=None, id="a", identity=PHONE, text="נורא"))
+    tell(house, replace(FIRST, conversation=None, id="b", identity=MAIL, text="מצוין"))
+    house.parts.worker.drain()
+    assert len(set(owners(house).values())) == 2
+    tell(house, replace(FIRST, conversation=None, id="c", identity=MAIL, aliases=(PHONE,)))
+    house.parts.worker.drain()
+    assert len(set(owners(house).values())) == 1
+    mood = house.client.get(f"/v1/identities/phone/{PHONE.value}/mood").json()["mood"]
+    assert mood["evidence"] == {"interactions": 3, "turns": 3}
+
+
+def test_the_company_s_own_customer_keeps_the_names_and_never_loses_one_to_another(house):
+    own = Interaction("crm", "1", "call", NOON, (Turn("customer", "שלום"),), customer_id="dana", aliases=(PHONE,))
+    other = replace(own, id="2", customer_id="yael", aliases=(PHONE, MAIL))
+    with transaction(house.parts.engine) as connection:
+        accept(connection, [own, other])
+    assert owners(house) == {("phone", PHONE.value): "dana", ("email", MAIL.value): "yael"}
+    tell(house, replace(FIRST, aliases=(PHONE,)))
+    assert owners(house)["desk", "9"] == "dana"
+    tell(house, replace(FIRST, id="m9", conversation=None, identity=Identity("desk", "10"), aliases=(MAIL, PHONE)))
+    assert owners(house)["phone", PHONE.value] == "dana" and owners(house)["email", MAIL.value] == "yael"
