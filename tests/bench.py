@@ -4,10 +4,12 @@ Reads the same texts with moodline's model and with a plain `transformers` pipel
 moods and posts interactions over HTTP at a running service of its own.
 """
 
+import json
 import statistics
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -23,6 +25,7 @@ from service.sentiment.model import Model, verify
 from service.settings import ROOT, read_settings
 from service.text import model_input
 from tests.acceptance.conftest import Server, moodline
+from tests.vendors import standard, written
 
 TEXTS = 512
 SINGLES = 100
@@ -80,7 +83,7 @@ def bench_model(table):
 def bench_http(table):
     with tempfile.TemporaryDirectory() as folder:
         moodline("demo", data_dir=folder)
-        server = Server(Path(folder), data_dir=folder)
+        server = Server(Path(folder), data_dir=folder, webhooks=json.dumps({"standard": standard.SETTINGS}))
         looks = [timed(lambda: server.client.get("/v1/customers/avi-malka/mood")) for _ in range(400)]
         table.add_row(
             "GET mood over HTTP, one client", f"{len(looks) / sum(looks):.0f} requests/s", *percentiles(looks)
@@ -97,6 +100,7 @@ def bench_http(table):
         )
         bench_history(table, server)
         bench_stream(table, server)
+        bench_webhooks(table, server)
         server.stop()
 
 
@@ -148,6 +152,29 @@ def bench_stream(table, server):
             next(line for line in lines if line.startswith("data: "))
             times.append(time.perf_counter() - started)
     table.add_row("from an angry turn to its mood.fell in the stream", "", *percentiles(times))
+
+
+def bench_webhooks(table, server):
+    """Signed webhooks while the model has a long queue to read: they are stored and answered at once."""
+    rows = [
+        standard.INTERACTION | {"id": f"queue-{number}", "text": f"{number} {standard.INTERACTION['text']}"}
+        for number in range(2_000)
+    ]
+    for start in range(0, len(rows), 500):
+        server.client.post("/v1/interactions", json=rows[start : start + 500])
+    times = []
+    for number in range(300):
+        data = standard.INTERACTION | {"id": f"hook-{number}"}
+        sample = standard.SAMPLES[0].with_body(written(standard.EVENT | {"data": data}))
+        headers = standard.sign(sample, standard.SECRET, time.time())
+        send = partial(server.client.post, "/v1/webhooks/standard", content=sample.body, headers=headers)
+        times.append(timed(send))
+    waiting = "moodline_interactions_waiting 0.0" not in server.client.get("/metrics").text
+    table.add_row(
+        f"POST a webhook while the model {'has a queue' if waiting else 'is idle'}, {max(times):.3f} s at most",
+        f"{len(times) / sum(times):.0f} requests/s",
+        *percentiles(times),
+    )
 
 
 def main():
