@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 
 from service.channels.webhook import Account
-from service.errors import Unavailable
+from service.errors import Invalid, Unavailable
 from service.notify import Notifier
 from service.playbook import Playbook
 from service.sentiment.model import Model
@@ -69,6 +69,12 @@ def requires(*scopes):
         request.state.caller.require(*scopes)
 
     return [Depends(check), Security(HTTPBearer(auto_error=False, description="an API key: `moodline keys create`"))]
+
+
+def check_order(start, end):
+    """Raises Invalid where both ends of a period are given and `from` is not before `to`."""
+    if start is not None and end is not None and start >= end:
+        raise Invalid("from must be before to", [{"index": None, "field": "from", "message": "must be before to"}])
 
 
 class Fault(BaseModel):

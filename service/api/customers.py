@@ -8,10 +8,9 @@ from pydantic import Field, model_validator
 
 from service import query
 from service.api.answers import Card, CustomerMood, Customers, JoinedMood, Timeline
-from service.api.common import Parts, answers, parts, requires, respond
+from service.api.common import Parts, answers, check_order, parts, requires, respond
 from service.channels.native import AskedTime, IdentityIn, IdentityValue, Kind, Label, Name, Strict, to_identity
 from service.database import reading, transaction
-from service.errors import Invalid
 from service.ingest import join
 from service.interaction import CHANNELS
 from service.segments import SEGMENTS
@@ -80,8 +79,7 @@ def get_timeline(
 ):
     end = end or query.now()
     start = start or query.default_start(end)
-    if start >= end:
-        raise Invalid("from must be before to", [{"index": None, "field": "from", "message": "must be before to"}])
+    check_order(start, end)
     with reading(service.engine) as connection:
         pk = query.find_customer(connection, id)
         return JSONResponse(query.timeline(connection, pk, start, end, bucket, service.settings.half_life_days))
@@ -105,6 +103,7 @@ def get_customers(
     service: Parts = Depends(parts),
 ):
     """Each with its segment, risk, mood and next step."""
+    check_order(start, end)
     wanted = query.Wanted(segment, channel, stage, start, end)
     with reading(service.engine) as connection:
         answer = query.customer_lines(connection, service.playbook, wanted, limit, cursor)

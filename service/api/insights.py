@@ -19,10 +19,10 @@ from service.api.answers import (
     SelfAssessments,
     Wishes,
 )
-from service.api.common import Parts, answers, parts, requires, respond
+from service.api.common import Parts, answers, check_order, parts, requires, respond
 from service.channels.native import MAX_BATCH, AskedTime, Label, Name, Strict, Time
 from service.database import reading, transaction
-from service.errors import Forbidden, Invalid
+from service.errors import Forbidden
 from service.insights import Period
 from service.interaction import CHANNELS
 from service.segments import SEGMENTS
@@ -46,8 +46,7 @@ def asked(
     """The Period asked for: every day of UTC that `from` and `to` touch."""
     end = end or query.now()
     start = start or query.default_start(end)
-    if start >= end:
-        raise Invalid("from must be before to", [{"index": None, "field": "from", "message": "must be before to"}])
+    check_order(start, end)
     last = (end.astimezone(UTC) - timedelta(microseconds=1)).date()
     return Period(start.astimezone(UTC).date(), last + timedelta(days=1), channel, stage)
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from service import query
 from service.api.answers import Changes, Signals
-from service.api.common import Parts, answers, parts, requires, respond
+from service.api.common import Parts, answers, check_order, parts, requires, respond
 from service.channels.native import AskedTime, Name
 from service.database import reading
 from service.notify import changes
@@ -78,6 +78,7 @@ def get_signals(
     service: Parts = Depends(parts),
 ):
     """Each as it is delivered to subscriptions and told in the stream."""
+    check_order(start, end)
     with reading(service.engine) as connection:
         pk = None if customer is None else query.find_customer(connection, customer)
         answer = changes(connection, kind, pk, start, end, limit, before)

@@ -1,5 +1,7 @@
 """Every answer has the shape that the documentation tells."""
 
+import pytest
+
 from service.api import answers
 from service.channels.native import CALL, HEBREW_CHAT, SOCIAL_POST
 from tests.integration.test_interactions import post
@@ -39,3 +41,13 @@ def test_the_documentation_has_hebrew_examples_and_needs_no_cdn(house):
     page = house.client.get("/docs").text
     assert "https://" not in page
     assert house.client.get("/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["customers", "signals", "segments", "wishes", "insights/journey", "customers/dana/timeline"]
+)
+def test_a_period_that_ends_before_it_begins_is_refused(house, path):
+    house.client.post("/v1/interactions", json=sent())
+    asked = {"from": "2026-11-02T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+    answer = house.client.get(f"/v1/{path}", params=asked)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "from")
