@@ -180,3 +180,35 @@ def test_an_unknown_source_or_account_is_not_found(house):
     assert house.client.post("/v1/webhooks/nothing", content=b"{}").status_code == 404
     assert house.client.post("/v1/webhooks/standard/other", content=b"{}").status_code == 404
     assert house.client.get("/v1/webhooks/standard").status_code == 404
+
+
+# meta and whatsapp
+
+
+@pytest.mark.parametrize("source", ["meta"])
+def test_meta_is_told_its_challenge_only_for_our_verify_token(house, source):
+    asked = {"hub.mode": "subscribe", "hub.verify_token": VENDORS[source].VERIFY_TOKEN, "hub.challenge": "1158201444"}
+    answer = house.client.get(f"/v1/webhooks/{source}", params=asked)
+    assert (answer.status_code, answer.text) == (200, "1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+    for wrong in ({"hub.verify_token": "a guess"}, {"hub.verify_token": "סיסמה"}, {"hub.mode": "unsubscribe"}):
+        refused = house.client.get(f"/v1/webhooks/{source}", params=asked | wrong)
+        assert refused.status_code == 403
+        assert "1158201444" not in refused.text
+    assert house.client.get(f"/v1/webhooks/{source}").status_code == 403
+
+
+@pytest.mark.parametrize("source", ["meta"])
+def test_the_escaped_bytes_are_what_meta_signs(house, source):
+    sample = VENDORS[source].SAMPLES[0]
+    assert rb"\u05" in sample.body
+    rewritten = json.dumps(json.loads(sample.body), ensure_ascii=False).encode()
+    assert send(house, source, sample, body=rewritten).status_code == 401
+    assert send(house, source, sample, secret="an-older-app-secret").json()["accepted"] == 1
+
+
+def test_one_person_s_comments_and_messages_to_a_page_are_one_customer_s(house):
+    for sample in VENDORS["meta"].SAMPLES:
+        if sample.customer == ("facebook", VENDORS["meta"].PERSON) and sample.accepted == 1:
+            assert send(house, "meta", sample).status_code == 200
+    assert stored(house)[0] == 1
