@@ -185,7 +185,7 @@ def test_an_unknown_source_or_account_is_not_found(house):
 # meta and whatsapp
 
 
-@pytest.mark.parametrize("source", ["meta"])
+@pytest.mark.parametrize("source", ["meta", "whatsapp"])
 def test_meta_is_told_its_challenge_only_for_our_verify_token(house, source):
     asked = {"hub.mode": "subscribe", "hub.verify_token": VENDORS[source].VERIFY_TOKEN, "hub.challenge": "1158201444"}
     answer = house.client.get(f"/v1/webhooks/{source}", params=asked)
@@ -198,7 +198,7 @@ def test_meta_is_told_its_challenge_only_for_our_verify_token(house, source):
     assert house.client.get(f"/v1/webhooks/{source}").status_code == 403
 
 
-@pytest.mark.parametrize("source", ["meta"])
+@pytest.mark.parametrize("source", ["meta", "whatsapp"])
 def test_the_escaped_bytes_are_what_meta_signs(house, source):
     sample = VENDORS[source].SAMPLES[0]
     assert rb"\u05" in sample.body
@@ -212,3 +212,22 @@ def test_one_person_s_comments_and_messages_to_a_page_are_one_customer_s(house):
         if sample.customer == ("facebook", VENDORS["meta"].PERSON) and sample.accepted == 1:
             assert send(house, "meta", sample).status_code == 200
     assert stored(house)[0] == 1
+
+
+def test_a_person_on_whatsapp_stays_the_same_when_the_phone_number_is_hidden(house):
+    by_name = {sample.name: sample for sample in VENDORS["whatsapp"].SAMPLES}
+    for name in ("a text from before the ids", "a text", "a text without a phone number"):
+        assert send(house, "whatsapp", by_name[name]).status_code == 200
+    assert stored(house)[0] == 1
+    house.parts.worker.drain()
+    phone, user = ("phone", VENDORS["whatsapp"].PHONE), ("whatsapp", VENDORS["whatsapp"].USER)
+    key = house.key("read")
+    by_phone, by_user = (house.client.get(mood_path(name), headers=key).json()["mood"] for name in (phone, user))
+    assert by_phone == by_user
+    assert by_phone is not None
+
+
+def test_two_people_of_a_whatsapp_group_are_two_customers(house):
+    [sample] = [sample for sample in VENDORS["whatsapp"].SAMPLES if sample.name == "two people of a group"]
+    assert send(house, "whatsapp", sample).json()["accepted"] == 2
+    assert stored(house) == (2, 2, 2)
