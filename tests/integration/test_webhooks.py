@@ -1,5 +1,8 @@
 """Every source of webhooks, with what its vendor sends."""
 
+import base64
+import hashlib
+import hmac
 import importlib
 import json
 import re
@@ -231,3 +234,22 @@ def test_two_people_of_a_whatsapp_group_are_two_customers(house):
     [sample] = [sample for sample in VENDORS["whatsapp"].SAMPLES if sample.name == "two people of a group"]
     assert send(house, "whatsapp", sample).json()["accepted"] == 2
     assert stored(house) == (2, 2, 2)
+
+
+# x
+
+
+def test_x_is_told_the_signed_challenge(house):
+    answer = house.client.get("/v1/webhooks/x", params={"crc_token": "MjM0ZTU2Nzg5YWJjZGVm", "nonce": "MTc5NTE1OTgwMA"})
+    digest = hmac.new(VENDORS["x"].SECRET.encode(), b"MjM0ZTU2Nzg5YWJjZGVm", hashlib.sha256).digest()
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"response_token": "sha256=" + base64.b64encode(digest).decode()},
+    )
+    assert house.client.get("/v1/webhooks/x").status_code == 404
+
+
+def test_one_person_s_posts_and_direct_messages_on_x_are_one_customer_s(house):
+    for sample in VENDORS["x"].SAMPLES:
+        assert send(house, "x", sample).status_code == 200
+    assert stored(house)[0] == 1
