@@ -2,8 +2,10 @@
 
 Identities: `facebook` is a person's id for one Page, `instagram` a person's id for one Instagram account, the same in public and in
 direct messages; the user name of an Instagram comment is an alias of the kind `instagram`.
-Sources: https://developers.facebook.com/docs/graph-api/webhooks/getting-started, …/graph-api/webhooks/reference/page,
-https://developers.facebook.com/docs/messenger-platform/webhooks, https://developers.facebook.com/docs/instagram-platform/webhooks/examples
+Sources: https://developers.facebook.com/docs/graph-api/webhooks/getting-started,
+https://developers.facebook.com/docs/graph-api/webhooks/reference/page,
+https://developers.facebook.com/docs/messenger-platform/webhooks,
+https://developers.facebook.com/docs/instagram-platform/webhooks/examples
 """
 
 import hashlib

@@ -2,8 +2,8 @@
 
 Identities: `x` is a person's numeric id, and the public name (@name), which its owner may change, an alias of the same kind; a public
 name of digits alone is left out, since it could be another's id.
-Sources: https://docs.x.com/x-api/account-activity/introduction (its data objects under
-https://developer.x.com/en/docs/x-api/premium/account-activity-api/guides/account-activity-data-objects), https://docs.x.com/x-api/webhooks/quickstart
+Sources: https://docs.x.com/enterprise-api/account-activity/introduction, https://docs.x.com/x-api/webhooks/introduction,
+https://developer.x.com/en/docs/x-api/premium/account-activity-api/guides/account-activity-data-objects
 """
 
 import base64
