@@ -9,12 +9,15 @@ https://developer.x.com/en/docs/x-api/premium/account-activity-api/guides/accoun
 import base64
 import hashlib
 import hmac
+import re
 from datetime import datetime
 from html import unescape
 
 from service.channels.webhook import Heard, Reply, dig, each, handle, identity, kept, known_id, verify_signature
+from service.errors import Forbidden
 
 NEEDS = ("secret",)
+CHALLENGE = re.compile(r"[A-Za-z0-9._~+/=-]{1,500}")
 # A long post's `text` is only its beginning.
 TEXTS = (
     ("note_tweet", "note_tweet_results", "result", "text"),
@@ -37,10 +40,16 @@ def _sign(secret, signed):
 
 
 def handshake(delivery, account):
-    """The Reply to the challenge (CRC) that X sends every hour, signed with the first of the secrets; None to a delivery."""
+    """The Reply to the challenge (CRC) that X sends every hour, signed with the first of the secrets; None to a delivery.
+
+    Raises Forbidden where the challenge could be a delivery's body.
+    """
     token = delivery.asked("crc_token")
     if delivery.method != "GET" or not token or not account.secrets:
         return None
+    # Anybody may ask, and deliveries are signed alike: who had us sign JSON here could send it as a delivery of X's.
+    if not CHALLENGE.fullmatch(token):
+        raise Forbidden("the challenge is not in the form that X gives")
     return Reply({"response_token": _sign(account.secrets[0], token.encode())})
 
 

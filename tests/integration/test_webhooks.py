@@ -249,6 +249,13 @@ def test_x_is_told_the_signed_challenge(house):
     assert house.client.get("/v1/webhooks/x").status_code == 404
 
 
+def test_x_s_challenge_signs_nothing_that_could_be_a_delivery(house):
+    for body in (VENDORS["x"].SAMPLES[0].body, b"{}", b"[]", b'"a"', b" 1", "א".encode()):
+        refused = house.client.get("/v1/webhooks/x", params={"crc_token": body.decode()})
+        assert refused.status_code == 403
+        assert "sha256=" not in refused.text
+
+
 def test_one_person_s_posts_and_direct_messages_on_x_are_one_customer_s(house):
     for sample in VENDORS["x"].SAMPLES:
         assert send(house, "x", sample).status_code == 200
