@@ -196,6 +196,17 @@ def identity(kind, value, phone_region="IL"):
     return to_identity(IdentityIn.model_construct(kind=kind, value=value), phone_region) if value else None
 
 
+def handle(kind, name):
+    """Identity of a public name that its owner may change, None where it is missing or, of digits alone, could be another's id."""
+    name = known_id(name)
+    return None if name.removeprefix("@").isdecimal() else identity(kind, name)
+
+
+def kept(value, *names):
+    """Attributes of a message: those of the object's fields that are short texts or whole numbers, None where there are none."""
+    return {name: found for name in names if (found := known_id(dig(value, name)))} or None
+
+
 def rating_of(kind, value):
     """A rating as it is stored, None where the value is no number within the kind's range."""
     least, most = RATING_RANGES[kind]

@@ -1,5 +1,8 @@
 """Every source of webhooks, with what its vendor sends."""
 
+import base64
+import hashlib
+import hmac
 import importlib
 import json
 import re
@@ -180,3 +183,80 @@ def test_an_unknown_source_or_account_is_not_found(house):
     assert house.client.post("/v1/webhooks/nothing", content=b"{}").status_code == 404
     assert house.client.post("/v1/webhooks/standard/other", content=b"{}").status_code == 404
     assert house.client.get("/v1/webhooks/standard").status_code == 404
+
+
+# meta and whatsapp
+
+
+@pytest.mark.parametrize("source", ["meta", "whatsapp"])
+def test_meta_is_told_its_challenge_only_for_our_verify_token(house, source):
+    asked = {"hub.mode": "subscribe", "hub.verify_token": VENDORS[source].VERIFY_TOKEN, "hub.challenge": "1158201444"}
+    answer = house.client.get(f"/v1/webhooks/{source}", params=asked)
+    assert (answer.status_code, answer.text) == (200, "1158201444")
+    assert answer.headers["content-type"].startswith("text/plain")
+    for wrong in ({"hub.verify_token": "a guess"}, {"hub.verify_token": "סיסמה"}, {"hub.mode": "unsubscribe"}):
+        refused = house.client.get(f"/v1/webhooks/{source}", params=asked | wrong)
+        assert refused.status_code == 403
+        assert "1158201444" not in refused.text
+    assert house.client.get(f"/v1/webhooks/{source}").status_code == 403
+
+
+@pytest.mark.parametrize("source", ["meta", "whatsapp"])
+def test_the_escaped_bytes_are_what_meta_signs(house, source):
+    sample = VENDORS[source].SAMPLES[0]
+    assert rb"\u05" in sample.body
+    rewritten = json.dumps(json.loads(sample.body), ensure_ascii=False).encode()
+    assert send(house, source, sample, body=rewritten).status_code == 401
+    assert send(house, source, sample, secret="an-older-app-secret").json()["accepted"] == 1
+
+
+def test_one_person_s_comments_and_messages_to_a_page_are_one_customer_s(house):
+    for sample in VENDORS["meta"].SAMPLES:
+        if sample.customer == ("facebook", VENDORS["meta"].PERSON) and sample.accepted == 1:
+            assert send(house, "meta", sample).status_code == 200
+    assert stored(house)[0] == 1
+
+
+def test_a_person_on_whatsapp_stays_the_same_when_the_phone_number_is_hidden(house):
+    by_name = {sample.name: sample for sample in VENDORS["whatsapp"].SAMPLES}
+    for name in ("a text from before the ids", "a text", "a text without a phone number"):
+        assert send(house, "whatsapp", by_name[name]).status_code == 200
+    assert stored(house)[0] == 1
+    house.parts.worker.drain()
+    phone, user = ("phone", VENDORS["whatsapp"].PHONE), ("whatsapp", VENDORS["whatsapp"].USER)
+    key = house.key("read")
+    by_phone, by_user = (house.client.get(mood_path(name), headers=key).json()["mood"] for name in (phone, user))
+    assert by_phone == by_user
+    assert by_phone is not None
+
+
+def test_two_people_of_a_whatsapp_group_are_two_customers(house):
+    [sample] = [sample for sample in VENDORS["whatsapp"].SAMPLES if sample.name == "two people of a group"]
+    assert send(house, "whatsapp", sample).json()["accepted"] == 2
+    assert stored(house) == (2, 2, 2)
+
+
+# x
+
+
+def test_x_is_told_the_signed_challenge(house):
+    answer = house.client.get("/v1/webhooks/x", params={"crc_token": "MjM0ZTU2Nzg5YWJjZGVm", "nonce": "MTc5NTE1OTgwMA"})
+    digest = hmac.new(VENDORS["x"].SECRET.encode(), b"MjM0ZTU2Nzg5YWJjZGVm", hashlib.sha256).digest()
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"response_token": "sha256=" + base64.b64encode(digest).decode()},
+    )
+    assert house.client.get("/v1/webhooks/x").status_code == 404
+
+
+def test_x_s_challenge_signs_nothing_that_could_be_a_delivery(house):
+    for body in (VENDORS["x"].SAMPLES[0].body, b"{}", b"[]", b'"a"', b" 1", "א".encode()):
+        refused = house.client.get("/v1/webhooks/x", params={"crc_token": body.decode()})
+        assert refused.status_code == 403
+        assert "sha256=" not in refused.text
+
+
+def test_one_person_s_posts_and_direct_messages_on_x_are_one_customer_s(house):
+    for sample in VENDORS["x"].SAMPLES:
+        assert send(house, "x", sample).status_code == 200
+    assert stored(house)[0] == 1
