@@ -310,10 +310,27 @@ def _owners_by_identity(connection, wanted, now):
 def _join_aliases(connection, one, now):
     """Make all that an Interaction calls its customer one customer: the company's own where one of the names leads to it.
 
-    A name that leads to another of the company's own customers is left to that one.
+    A name that leads to another of the company's own customers is left to that one. A handle that leads to somebody who has
+    another id of the same kind was given up by them, and taken by this customer: it moves alone.
     """
     wanted = {*one.aliases, one.identity} - {None}
     found = _find_identities(connection, wanted, share=False)
+    if one.identity is not None:
+        handles = {name for name in one.aliases if name.kind == one.identity.kind and name in found}
+        i = identities.c
+        taken = [
+            name
+            for name in handles
+            if found[name] != found.get(one.identity)
+            and connection.scalar(
+                select(func.count()).where(
+                    i.customer_pk == found[name], i.kind == name.kind, i.value.not_in([other.value for other in wanted])
+                )
+            )
+        ]
+        for name in taken:
+            connection.execute(delete(identities).where(i.kind == name.kind, i.value == name.value))
+            del found[name]
     known = connection.execute(
         select(customers.c.pk, customers.c.external_id).where(customers.c.pk.in_(found.values()))
     ).all()

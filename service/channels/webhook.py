@@ -95,7 +95,7 @@ class Heard:
         self.ignored[reason] += 1
 
     def add(self, *, id, at, channel, received_at, conversation=None, text=None, rating=None, ended=False, **fields):
-        """Add a Message of parts as a payload has them, or count why it can't be one: `malformed`, or `no_text`.
+        """Add a Message of parts as a payload has them, or count why it can't be one: `malformed`, `no_author` or `no_text`.
 
         `at`: seconds or milliseconds since 1970 or ISO 8601; what is missing or impossible becomes `received_at`. identity and aliases are
         Identities or None; rating is (kind, value) or None, left out where it is beyond its range.
@@ -105,8 +105,10 @@ class Heard:
         text = spoken(text)
         aliases = tuple(alias for alias in dict.fromkeys(fields.pop("aliases", ())) if alias not in (None, identity))
         rated = rating and rating_of(*rating)
-        if not id or conversation == "" or not (identity or customer_id):
+        if not id or conversation == "":
             return self.ignore("malformed")
+        if not (identity or customer_id):
+            return self.ignore("no_author")
         if text is None and rated is None and not ended:
             return self.ignore("no_text" if rating is None else "malformed")
         self.messages.append(

@@ -131,3 +131,13 @@ def test_the_company_s_own_customer_keeps_the_names_and_never_loses_one_to_anoth
     assert owners(house)["desk", "9"] == "dana"
     tell(house, replace(FIRST, id="m9", conversation=None, identity=Identity("desk", "10"), aliases=(MAIL, PHONE)))
     assert owners(house)["phone", PHONE.value] == "dana" and owners(house)["email", MAIL.value] == "yael"
+
+
+def test_a_handle_that_another_took_over_joins_nobody(house):
+    handle, yossi, other = (Identity("x", value) for value in ("yossi", "111", "222"))
+    tell(house, replace(FIRST, id="a", conversation=None, identity=handle))
+    tell(house, replace(FIRST, id="b", conversation=None, identity=yossi, aliases=(handle,)))
+    assert len(set(owners(house).values())) == 1
+    tell(house, replace(FIRST, id="c", conversation=None, identity=other, aliases=(handle,)))
+    assert owners(house)["x", "yossi"] == owners(house)["x", "222"] != owners(house)["x", "111"]
+    assert len(kept(house, "")) == 3

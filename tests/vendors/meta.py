@@ -141,7 +141,7 @@ LEFT_OUT = [
     (Sample("a comment that the Page hid", comment(verb="hide", message="ספאם")), "other"),
     (Sample("a comment with a photo alone", comment(photo="https://scontent.example.com/a.jpg")), "no_text"),
     (Sample("a like", feed(item="reaction", reaction_type="like")), "other"),
-    (Sample("a comment of nobody", comment(**{"from": None}, message="מה קורה עם זה?")), "malformed"),
+    (Sample("a comment of nobody", comment(**{"from": None}, message="מה קורה עם זה?")), "no_author"),
     (Sample("a message of the Page", talk(PAGE, PAGE, message={"mid": "m_1", "text": "שלום, איך אפשר לעזור?", "is_echo": True})), "echo"),
     (Sample("a receipt", talk(delivery={"mids": [MESSENGER_MID], "watermark": NOVEMBER_20 * 1000})), "delivery"),
     (Sample("a read mark", talk(INSTAGRAM, FOLLOWER, read={"mid": INSTAGRAM_MID})), "delivery"),

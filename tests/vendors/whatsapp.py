@@ -135,6 +135,6 @@ LEFT_OUT = [
     (Sample("what the API can't show", message("unsupported", errors=[{"code": 131051}])), "other"),
     (Sample("an error", change(errors=[{"code": 130429, "title": "Rate limit hit"}])), "other"),
     (Sample("a template's approval", change("message_template_status_update", event="APPROVED")), "other"),
-    (Sample("a text of nobody", text("מישהו יכול לעזור?", sender={}, contact={})), "malformed"),
+    (Sample("a text of nobody", text("מישהו יכול לעזור?", sender={}, contact={})), "no_author"),
     (Sample("no changes", body_of({"object": "whatsapp_business_account", "entry": []})), "malformed"),
 ]

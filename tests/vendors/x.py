@@ -112,7 +112,7 @@ LEFT_OUT = [
     (Sample("typing", body_of(direct_message_indicate_typing_events=[{"sender_id": YOSSI}])), "other"),
     (Sample("a deleted post", body_of(tweet_delete_events=[{"status": {"id": "1", "user_id": YOSSI}}])), "deleted"),
     (Sample("a photo alone in a direct message", message("", attachment={"type": "media"})), "no_text"),
-    (Sample("a post of nobody", post("@bayit_shop מה נסגר?", user=None)), "malformed"),
+    (Sample("a post of nobody", post("@bayit_shop מה נסגר?", user=None)), "no_author"),
     (Sample("a withdrawn permission", written({"user_event": {"revoke": {"source": {"user_id": US}}}})), "other"),
     (Sample("a post to nobody", written({"tweet_create_events": [post_of("@bayit_shop שלום")]})), "malformed"),
     (Sample("nothing", written({"for_user_id": US})), "malformed"),
