@@ -107,7 +107,7 @@ class Heard:
         rated = rating and rating_of(*rating)
         if not id or conversation == "" or not (identity or customer_id):
             return self.ignore("malformed")
-        if text is None and rated is None and not ended:
+        if text is None and rated is None and (rating is not None or not ended):
             return self.ignore("no_text" if rating is None else "malformed")
         self.messages.append(
             Message(

@@ -14,7 +14,7 @@ from service.channels.sources import SOURCES
 from service.database import reading
 from service.tables import customers, interactions, turns
 from tests.integration.conftest import open_house
-from tests.vendors import URL
+from tests.vendors import URL, Sample
 
 VENDORS = {name: importlib.import_module(f"tests.vendors.{name}") for name in SOURCES}
 SAMPLES = [(name, sample) for name, vendor in VENDORS.items() for sample in vendor.SAMPLES]
@@ -180,3 +180,46 @@ def test_an_unknown_source_or_account_is_not_found(house):
     assert house.client.post("/v1/webhooks/nothing", content=b"{}").status_code == 404
     assert house.client.post("/v1/webhooks/standard/other", content=b"{}").status_code == 404
     assert house.client.get("/v1/webhooks/standard").status_code == 404
+
+
+def opened_conversations(house):
+    """{interaction id: whether it is open}."""
+    with reading(house.parts.engine) as connection:
+        return dict(connection.execute(select(interactions.c.id, interactions.c.open)).all())
+
+
+# chatwoot
+
+
+def test_chatwoot_closes_what_is_resolved_and_a_survey_leaves_it_closed(house):
+    vendor = VENDORS["chatwoot"]
+    said, resolved = (Sample("", vendor.written(payload)) for payload in (vendor.message(), vendor.resolved()))
+    assert send(house, "chatwoot", said).json()["accepted"] == 1
+    assert opened_conversations(house) == {"412@2026-11-20": True}
+    assert [send(house, "chatwoot", resolved).json()["accepted"] for _ in range(2)] == [1, 0]
+    assert opened_conversations(house) == {"412@2026-11-20": False}
+    answer = vendor.survey({"rating": 1, "feedback_message": "חבל על הזמן שלי"}) | {
+        "conversation": vendor.conversation(vendor.SHIRA, status="resolved")
+    }
+    assert send(house, "chatwoot", Sample("", vendor.written(answer))).json()["accepted"] == 1
+    assert opened_conversations(house) == {"412@2026-11-20": False}
+    with reading(house.parts.engine) as connection:
+        assert connection.scalars(select(turns.c.id)).all() == ["90817", "90903"]
+        assert connection.scalar(select(interactions.c.rating)) == {"kind": "csat", "value": 1.0}
+
+
+@pytest.mark.parametrize("secret", [None, VENDORS["chatwoot"].SECRET])
+def test_chatwoot_without_signatures_is_heard_where_a_setting_allows_it(database_url, secret):
+    house = open_house(database_url, webhooks={"chatwoot": {"unsigned": True} | ({"secret": secret} if secret else {})})
+    sample = VENDORS["chatwoot"].SAMPLES[0]
+    try:
+        assert send(house, "chatwoot", sample, secret=VENDORS["chatwoot"].WRONG).status_code == 401
+        for signature in ("", "sha256="):
+            headers = sample.headers | {"x-chatwoot-signature": signature}
+            assert house.client.post("/v1/webhooks/chatwoot", content=sample.body, headers=headers).status_code == 401
+        assert stored(house) == (0, 0, 0)
+        answer = house.client.post("/v1/webhooks/chatwoot", content=sample.body, headers=sample.headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+        assert send(house, "chatwoot", sample).status_code == (200 if secret else 401)
+    finally:
+        house.parts.engine.dispose()
