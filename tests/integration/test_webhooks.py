@@ -1,5 +1,8 @@
 """Every source of webhooks, with what its vendor sends."""
 
+import base64
+import hashlib
+import hmac
 import importlib
 import json
 import re
@@ -223,3 +226,59 @@ def test_chatwoot_without_signatures_is_heard_where_a_setting_allows_it(database
         assert send(house, "chatwoot", sample).status_code == (200 if secret else 401)
     finally:
         house.parts.engine.dispose()
+
+
+# zendesk
+
+
+def texts(house):
+    with reading(house.parts.engine) as connection:
+        return connection.scalars(select(turns.c.text).order_by(turns.c.interaction_pk, turns.c.position)).all()
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_a_trigger_s_text_is_heard_whole_whether_or_not_its_quotes_are_escaped(house, escaped):
+    vendor = VENDORS["zendesk"]
+    body = vendor.triggered(escaped=escaped, ticket__latest_public_comment__value=vendor.QUOTED)
+    assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
+    assert texts(house) == [vendor.QUOTED]
+
+
+@pytest.mark.parametrize("place", ["ticket__latest_public_comment__value", "ticket__title"])
+def test_a_customer_s_text_can_t_pretend_to_be_of_somebody_else(house, place):
+    forged = 'שלום", "external_id": "somebody-else", "email": "else@example.com", "requester": "1", "x": "'
+    body = VENDORS["zendesk"].triggered(escaped=False, **{place: forged})
+    assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
+    with reading(house.parts.engine) as connection:
+        assert connection.scalars(select(customers.c.external_id)).all() == ["crm-8841"]
+    key = house.key("read")
+    assert house.client.get("/v1/identities/email/else@example.com/mood", headers=key).status_code == 404
+
+
+@pytest.mark.parametrize("source_of", ["triggers", "events"])
+def test_zendesk_s_solved_ticket_is_closed_and_rated(house, source_of):
+    vendor = VENDORS["zendesk"]
+    said, closed, rated = {
+        "triggers": (vendor.triggered(), vendor.triggered("closed"), vendor.triggered("bad")),
+        "events": (
+            vendor.commented(),
+            vendor.ticket_event("ticket.status_changed", {"current": "SOLVED", "previous": "OPEN"}),
+            vendor.ticket_event("ticket.csat_received", {"satisfaction_score": {"score": "BAD"}}),
+        ),
+    }[source_of]
+    for body, still_open in ((said, True), (closed, False), (rated, False)):
+        assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
+        assert list(opened_conversations(house).values()) == [still_open]
+    with reading(house.parts.engine) as connection:
+        assert connection.scalar(select(interactions.c.rating)) == {"kind": "csat", "value": 1.0}
+
+
+@pytest.mark.parametrize("stamp", ["", "T", "yesterday", "2026-11-22", "2026-11-22T10:00:00"])
+def test_a_signed_time_that_can_t_be_read_is_refused(house, stamp):
+    body = VENDORS["zendesk"].commented()
+    digest = hmac.new(VENDORS["zendesk"].SECRET.encode(), stamp.encode() + body, hashlib.sha256).digest()
+    signature = {"x-zendesk-webhook-signature": base64.b64encode(digest).decode()}
+    headers = signature | {"x-zendesk-webhook-signature-timestamp": stamp}
+    answer = house.client.post("/v1/webhooks/zendesk", content=body, headers=headers)
+    assert (answer.status_code, stored(house)) == (401, (0, 0, 0))
+    assert "timestamp" in answer.json()["detail"]
