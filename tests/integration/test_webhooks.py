@@ -282,3 +282,40 @@ def test_a_signed_time_that_can_t_be_read_is_refused(house, stamp):
     answer = house.client.post("/v1/webhooks/zendesk", content=body, headers=headers)
     assert (answer.status_code, stored(house)) == (401, (0, 0, 0))
     assert "timestamp" in answer.json()["detail"]
+
+
+# intercom
+
+
+def test_intercom_s_closed_conversation_is_closed_and_rated(house):
+    vendor = VENDORS["intercom"]
+    payloads = (
+        (vendor.notified(vendor.CREATED), True),
+        (vendor.notified(vendor.REPLIED, vendor.part()), True),
+        (vendor.CLOSED, False),
+        (vendor.rated(2), False),
+        (vendor.rated(2, "חיכיתי יותר מדי"), False),
+    )
+    for payload, still_open in payloads:
+        assert send(house, "intercom", Sample("", vendor.written(payload))).json()["accepted"] == 1
+        assert opened_conversations(house) == {"215472621202693@2026-11-20": still_open}
+    with reading(house.parts.engine) as connection:
+        ids = ["3381828792", "37358121213", "215472621202693:rating"]
+        assert connection.scalars(select(turns.c.id).order_by(turns.c.position)).all() == ids
+        row = connection.execute(select(interactions.c.rating, interactions.c.agent, interactions.c.team)).one()
+        assert tuple(row) == ({"kind": "csat", "value": 2.0}, "9608801", "5017690")
+
+
+def test_a_lead_is_not_named_by_an_id_that_intercom_made(house):
+    vendor = VENDORS["intercom"]
+    said = Sample("", vendor.written(vendor.notified(vendor.REPLIED, vendor.part(vendor.LEAD), contact=vendor.LEAD)))
+    assert send(house, "intercom", said).json()["accepted"] == 1
+    with reading(house.parts.engine) as connection:
+        assert connection.scalars(select(customers.c.external_id)).all() == [None]
+
+
+def test_intercom_may_try_whether_its_address_is_there(house):
+    assert house.client.head("/v1/webhooks/intercom").status_code == 200
+    assert house.client.head("/v1/webhooks/intercom/other").status_code == 404
+    assert house.client.head("/v1/webhooks/standard").status_code == 404
+    assert house.client.get("/v1/webhooks/intercom").status_code == 404
