@@ -236,17 +236,22 @@ def texts(house):
         return connection.scalars(select(turns.c.text).order_by(turns.c.interaction_pk, turns.c.position)).all()
 
 
-@pytest.mark.parametrize("escaped", [True, False])
-def test_a_trigger_s_text_is_heard_whole_whether_or_not_its_quotes_are_escaped(house, escaped):
+def breaks_unescaped(body):
+    return body.replace(rb"\n", b"\n")
+
+
+@pytest.mark.parametrize(("escaped", "sent"), [(True, bytes), (True, breaks_unescaped), (False, bytes)])
+def test_a_trigger_s_text_is_heard_whole_whatever_of_it_is_escaped(house, escaped, sent):
     vendor = VENDORS["zendesk"]
-    body = vendor.triggered(escaped=escaped, ticket__latest_public_comment__value=vendor.QUOTED)
+    body = sent(vendor.triggered(escaped=escaped, ticket__latest_public_comment__value=vendor.QUOTED))
     assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
     assert texts(house) == [vendor.QUOTED]
 
 
+@pytest.mark.parametrize("broken", ["", ' "'])
 @pytest.mark.parametrize("place", ["ticket__latest_public_comment__value", "ticket__title"])
-def test_a_customer_s_text_can_t_pretend_to_be_of_somebody_else(house, place):
-    forged = 'שלום", "external_id": "somebody-else", "email": "else@example.com", "requester": "1", "x": "'
+def test_a_customer_s_text_can_t_pretend_to_be_of_somebody_else(house, place, broken):
+    forged = f'שלום"{broken}, "external_id": "somebody-else", "email": "else@example.com", "requester": "1", "x": "'
     body = VENDORS["zendesk"].triggered(escaped=False, **{place: forged})
     assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
     with reading(house.parts.engine) as connection:
