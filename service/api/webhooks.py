@@ -55,10 +55,12 @@ async def post_webhook(request: Request, source: Source, account: str = "", serv
 @router.get(
     "/v1/webhooks/{source}/{account}", summary="The same, for one of several accounts", responses=answers(str, 401, 404)
 )
+@router.head("/v1/webhooks/{source}", include_in_schema=False)
+@router.head("/v1/webhooks/{source}/{account}", include_in_schema=False)
 @router.options("/v1/webhooks/{source}", include_in_schema=False)
 @router.options("/v1/webhooks/{source}/{account}", include_in_schema=False)
 async def get_webhook(request: Request, source: Source, account: str = "", service: Parts = Depends(parts)):
-    """The handshake of meta, whatsapp, x and cloudevents."""
+    """The handshake of meta, whatsapp, x, intercom and cloudevents."""
     delivery = await _delivery(request)
     reply = SOURCES[source].handshake(delivery, _account(service, source, account)) if source in SOURCES else None
     if reply is None:

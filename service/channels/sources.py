@@ -9,12 +9,13 @@ A source's module has
 
 from datetime import UTC, datetime
 
-from service.channels import meta, standard, whatsapp, x
+from service.channels import chatwoot, intercom, meta, standard, whatsapp, x, zendesk
 from service.channels.webhook import Account, Delivery
 from service.errors import BadSettings, BadSignature
 
 SOURCES = {
-    module.__name__.rpartition(".")[2]: module for module in (meta, standard, whatsapp, x)
+    module.__name__.rpartition(".")[2]: module
+    for module in (meta, whatsapp, x, chatwoot, zendesk, intercom, standard)
 }  # fmt: skip
 KEYED = {"cloudevents"}  # their callers send a key of ours instead of a signature, and need no account
 NOTHING = Delivery("POST", "", (), {}, b"", datetime(1970, 1, 1, tzinfo=UTC))

@@ -109,7 +109,7 @@ class Heard:
             return self.ignore("malformed")
         if not (identity or customer_id):
             return self.ignore("no_author")
-        if text is None and rated is None and not ended:
+        if text is None and rated is None and (rating is not None or not ended):
             return self.ignore("no_text" if rating is None else "malformed")
         self.messages.append(
             Message(
@@ -138,13 +138,17 @@ def verify_signature(claimed, expected):
         raise BadSignature("the signature does not fit the body: check the secret in MOODLINE_WEBHOOKS")
 
 
-def verify_time(seconds, now):
-    """Let pass only what was signed within TOLERANCE of `now`; `seconds`: the signed timestamp since 1970, as text. Raises BadSignature."""
+def verify_time(stamp, now):
+    """Let pass only what was signed within TOLERANCE of `now`; raises BadSignature.
+
+    `stamp`: the signed time as text, seconds since 1970 or ISO 8601 with a zone.
+    """
     try:
-        signed_at = datetime.fromtimestamp(int(seconds), UTC)
-    except (ValueError, OverflowError, OSError):
+        signed_at = datetime.fromisoformat(stamp) if "T" in stamp else datetime.fromtimestamp(int(stamp), UTC)
+        late = abs(now - signed_at) > TOLERANCE
+    except (ValueError, TypeError, OverflowError, OSError):
         raise BadSignature("the signed timestamp can't be read") from None
-    if abs(now - signed_at) > TOLERANCE:
+    if late:
         raise BadSignature("the signature is older than 5 minutes, or from the future")
 
 

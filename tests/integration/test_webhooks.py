@@ -17,7 +17,7 @@ from service.channels.sources import SOURCES
 from service.database import reading
 from service.tables import customers, interactions, turns
 from tests.integration.conftest import open_house
-from tests.vendors import URL
+from tests.vendors import URL, Sample
 
 VENDORS = {name: importlib.import_module(f"tests.vendors.{name}") for name in SOURCES}
 SAMPLES = [(name, sample) for name, vendor in VENDORS.items() for sample in vendor.SAMPLES]
@@ -260,3 +260,144 @@ def test_one_person_s_posts_and_direct_messages_on_x_are_one_customer_s(house):
     for sample in VENDORS["x"].SAMPLES:
         assert send(house, "x", sample).status_code == 200
     assert stored(house)[0] == 1
+
+
+def opened_conversations(house):
+    """{interaction id: whether it is open}."""
+    with reading(house.parts.engine) as connection:
+        return dict(connection.execute(select(interactions.c.id, interactions.c.open)).all())
+
+
+# chatwoot
+
+
+def test_chatwoot_closes_what_is_resolved_and_a_survey_leaves_it_closed(house):
+    vendor = VENDORS["chatwoot"]
+    said, resolved = (Sample("", vendor.written(payload)) for payload in (vendor.message(), vendor.resolved()))
+    assert send(house, "chatwoot", said).json()["accepted"] == 1
+    assert opened_conversations(house) == {"412@2026-11-20": True}
+    assert [send(house, "chatwoot", resolved).json()["accepted"] for _ in range(2)] == [1, 0]
+    assert opened_conversations(house) == {"412@2026-11-20": False}
+    answer = vendor.survey({"rating": 1, "feedback_message": "חבל על הזמן שלי"}) | {
+        "conversation": vendor.conversation(vendor.SHIRA, status="resolved")
+    }
+    assert send(house, "chatwoot", Sample("", vendor.written(answer))).json()["accepted"] == 1
+    assert opened_conversations(house) == {"412@2026-11-20": False}
+    with reading(house.parts.engine) as connection:
+        assert connection.scalars(select(turns.c.id)).all() == ["90817", "90903"]
+        assert connection.scalar(select(interactions.c.rating)) == {"kind": "csat", "value": 1.0}
+
+
+@pytest.mark.parametrize("secret", [None, VENDORS["chatwoot"].SECRET])
+def test_chatwoot_without_signatures_is_heard_where_a_setting_allows_it(database_url, secret):
+    house = open_house(database_url, webhooks={"chatwoot": {"unsigned": True} | ({"secret": secret} if secret else {})})
+    sample = VENDORS["chatwoot"].SAMPLES[0]
+    try:
+        assert send(house, "chatwoot", sample, secret=VENDORS["chatwoot"].WRONG).status_code == 401
+        for signature in ("", "sha256="):
+            headers = sample.headers | {"x-chatwoot-signature": signature}
+            assert house.client.post("/v1/webhooks/chatwoot", content=sample.body, headers=headers).status_code == 401
+        assert stored(house) == (0, 0, 0)
+        answer = house.client.post("/v1/webhooks/chatwoot", content=sample.body, headers=sample.headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+        assert send(house, "chatwoot", sample).status_code == (200 if secret else 401)
+    finally:
+        house.parts.engine.dispose()
+
+
+# zendesk
+
+
+def texts(house):
+    with reading(house.parts.engine) as connection:
+        return connection.scalars(select(turns.c.text).order_by(turns.c.interaction_pk, turns.c.position)).all()
+
+
+def breaks_unescaped(body):
+    return body.replace(rb"\n", b"\n")
+
+
+@pytest.mark.parametrize(("escaped", "sent"), [(True, bytes), (True, breaks_unescaped), (False, bytes)])
+def test_a_trigger_s_text_is_heard_whole_whatever_of_it_is_escaped(house, escaped, sent):
+    vendor = VENDORS["zendesk"]
+    body = sent(vendor.triggered(escaped=escaped, ticket__latest_public_comment__value=vendor.QUOTED))
+    assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
+    assert texts(house) == [vendor.QUOTED]
+
+
+@pytest.mark.parametrize("broken", ["", ' "'])
+@pytest.mark.parametrize("place", ["ticket__latest_public_comment__value", "ticket__title"])
+def test_a_customer_s_text_can_t_pretend_to_be_of_somebody_else(house, place, broken):
+    forged = f'שלום"{broken}, "external_id": "somebody-else", "email": "else@example.com", "requester": "1", "x": "'
+    body = VENDORS["zendesk"].triggered(escaped=False, **{place: forged})
+    assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
+    with reading(house.parts.engine) as connection:
+        assert connection.scalars(select(customers.c.external_id)).all() == ["crm-8841"]
+    key = house.key("read")
+    assert house.client.get("/v1/identities/email/else@example.com/mood", headers=key).status_code == 404
+
+
+@pytest.mark.parametrize("source_of", ["triggers", "events"])
+def test_zendesk_s_solved_ticket_is_closed_and_rated(house, source_of):
+    vendor = VENDORS["zendesk"]
+    said, closed, rated = {
+        "triggers": (vendor.triggered(), vendor.triggered("closed"), vendor.triggered("bad")),
+        "events": (
+            vendor.commented(),
+            vendor.ticket_event("ticket.status_changed", {"current": "SOLVED", "previous": "OPEN"}),
+            vendor.ticket_event("ticket.csat_received", {"satisfaction_score": {"score": "BAD"}}),
+        ),
+    }[source_of]
+    for body, still_open in ((said, True), (closed, False), (rated, False)):
+        assert send(house, "zendesk", Sample("", body)).json()["accepted"] == 1
+        assert list(opened_conversations(house).values()) == [still_open]
+    with reading(house.parts.engine) as connection:
+        assert connection.scalar(select(interactions.c.rating)) == {"kind": "csat", "value": 1.0}
+
+
+@pytest.mark.parametrize("stamp", ["", "T", "yesterday", "2026-11-22", "2026-11-22T10:00:00"])
+def test_a_signed_time_that_can_t_be_read_is_refused(house, stamp):
+    body = VENDORS["zendesk"].commented()
+    digest = hmac.new(VENDORS["zendesk"].SECRET.encode(), stamp.encode() + body, hashlib.sha256).digest()
+    signature = {"x-zendesk-webhook-signature": base64.b64encode(digest).decode()}
+    headers = signature | {"x-zendesk-webhook-signature-timestamp": stamp}
+    answer = house.client.post("/v1/webhooks/zendesk", content=body, headers=headers)
+    assert (answer.status_code, stored(house)) == (401, (0, 0, 0))
+    assert "timestamp" in answer.json()["detail"]
+
+
+# intercom
+
+
+def test_intercom_s_closed_conversation_is_closed_and_rated(house):
+    vendor = VENDORS["intercom"]
+    payloads = (
+        (vendor.notified(vendor.CREATED), True),
+        (vendor.notified(vendor.REPLIED, vendor.part()), True),
+        (vendor.CLOSED, False),
+        (vendor.rated(2), False),
+        (vendor.rated(2, "חיכיתי יותר מדי"), False),
+    )
+    for payload, still_open in payloads:
+        assert send(house, "intercom", Sample("", vendor.written(payload))).json()["accepted"] == 1
+        assert opened_conversations(house) == {"215472621202693@2026-11-20": still_open}
+    with reading(house.parts.engine) as connection:
+        ids = ["3381828792", "37358121213", "215472621202693:rating"]
+        assert connection.scalars(select(turns.c.id).order_by(turns.c.position)).all() == ids
+        row = connection.execute(select(interactions.c.rating, interactions.c.agent, interactions.c.team)).one()
+        assert tuple(row) == ({"kind": "csat", "value": 2.0}, "9608801", "5017690")
+
+
+def test_a_lead_is_not_named_by_an_id_that_intercom_made(house):
+    vendor = VENDORS["intercom"]
+    said = Sample("", vendor.written(vendor.notified(vendor.REPLIED, vendor.part(vendor.LEAD), contact=vendor.LEAD)))
+    assert send(house, "intercom", said).json()["accepted"] == 1
+    with reading(house.parts.engine) as connection:
+        assert connection.scalars(select(customers.c.external_id)).all() == [None]
+
+
+def test_intercom_may_try_whether_its_address_is_there(house):
+    assert house.client.head("/v1/webhooks/intercom").status_code == 200
+    assert house.client.head("/v1/webhooks/intercom/other").status_code == 404
+    assert house.client.head("/v1/webhooks/standard").status_code == 404
+    assert house.client.get("/v1/webhooks/intercom").status_code == 404
