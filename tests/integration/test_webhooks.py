@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from service.channels.sources import SOURCES
+from service.channels.sources import KEYED, SOURCES
 from service.database import reading
 from service.tables import customers, interactions, turns
 from tests.integration.conftest import open_house
@@ -33,8 +33,6 @@ def house(database_url):
         database_url, webhooks={name: vendor.SETTINGS for name, vendor in VENDORS.items() if vendor.SETTINGS}
     )
     opened.client.base_url = URL
-    if not any(SECRET_OF[name] is None for name in VENDORS):
-        del opened.client.headers["Authorization"]
     yield opened
     opened.parts.engine.dispose()
 
@@ -42,6 +40,8 @@ def house(database_url):
 def send(house, source, sample, secret=None, at=None, body=None, account=""):
     """What the service answers to a sample, signed as the vendor would sign it; another body than the one signed may be sent."""
     headers = VENDORS[source].sign(sample, secret or SECRET_OF[source], time.time() if at is None else at)
+    if source not in KEYED:
+        headers = {"authorization": "", **headers}  # no tool has a key of ours
     path = f"/v1/webhooks/{source}{account}{'?' if sample.query else ''}{sample.query}"
     return house.client.post(path, content=sample.body if body is None else body, headers=headers)
 
@@ -180,3 +180,104 @@ def test_an_unknown_source_or_account_is_not_found(house):
     assert house.client.post("/v1/webhooks/nothing", content=b"{}").status_code == 404
     assert house.client.post("/v1/webhooks/standard/other", content=b"{}").status_code == 404
     assert house.client.get("/v1/webhooks/standard").status_code == 404
+
+
+# cloudevents: a key instead of a signature, and the handshake of http-webhook.md
+
+EVENTS = VENDORS["cloudevents"]
+
+
+def test_events_need_a_key_with_the_scope_ingest(house):
+    sample, reader, sender = EVENTS.SAMPLES[0], house.key("read"), house.key("ingest")
+    del house.client.headers["Authorization"]
+
+    def status(headers):
+        path = "/v1/webhooks/cloudevents"
+        return house.client.post(path, content=sample.body, headers=sample.headers | headers).status_code
+
+    assert [status({}), status({"Authorization": "Bearer mk_wrong"}), status(reader)] == [401, 401, 403]
+    assert stored(house) == (0, 0, 0)
+    assert [status(sender), status(sender)] == [200, 200]
+    assert stored(house) == (1, 1, 1)
+
+
+def test_what_the_interaction_lacks_is_taken_of_the_event(house):
+    bare = next(sample for sample in EVENTS.SAMPLES if "without" in sample.name)
+    assert send(house, "cloudevents", bare).json()["accepted"] == 1
+    with reading(house.parts.engine) as connection:
+        row = connection.execute(select(interactions)).one()
+    assert (row.source, row.id) == ("surveys.example.com:il:churn", "answer-901")
+    assert row.occurred_at.isoformat() == "2026-11-19T15:45:02+00:00"
+
+
+def test_events_of_an_account_of_their_own_need_no_setting(house):
+    assert send(house, "cloudevents", EVENTS.SAMPLES[0], account="/surveys").json()["accepted"] == 1
+
+
+def without(name, **changed):
+    """A structured event without one of its attributes, or with others."""
+    payload = json.loads(EVENTS.structured("", EVENTS.INTERACTION).body)
+    payload.pop(name, None)
+    return payload | changed
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        *((without(name), name) for name in ("specversion", "id", "source", "type")),
+        (without("specversion", specversion="0.3"), "specversion"),
+        (without("id", id=7), "id"),
+        (without("source", source=" "), "source"),
+        (without("datacontenttype", datacontenttype="text/plain"), "datacontenttype"),
+        (without("datacontenttype", datacontenttype=["application/json"]), "datacontenttype"),
+        (without("data", data_base64="eyJpZCI6"), "data_base64"),
+        (without("data", data_base64="לא"), "data_base64"),
+        (without("", data_base64="e30="), "data_base64"),
+        (without("data"), "data"),
+        (without("data", data={"id": "1"}), "data.channel"),
+        (["an", "array"], "body"),
+    ],
+)  # fmt: skip
+def test_an_event_that_is_none_is_refused_by_the_name_of_its_field(house, payload, field):
+    headers = {"content-type": "application/cloudevents+json"}
+    answer = house.client.post("/v1/webhooks/cloudevents", content=json.dumps(payload), headers=headers)
+    assert answer.status_code == 422, answer.text
+    fields = [fault["field"] for fault in answer.json()["errors"]]
+    assert field in fields or (field == "data" and fields == ["data.body"]), fields
+    assert stored(house) == (0, 0, 0)
+
+
+def test_one_broken_event_keeps_its_whole_batch_out(house):
+    good = without("")
+    for broken, field in (
+        (without("type"), "type"),
+        (without("data", data={**EVENTS.INTERACTION, "channel": "fax"}), "data.channel"),
+    ):
+        answer = house.client.post("/v1/webhooks/cloudevents", content=json.dumps([good, broken]), headers=EVENTS.BATCH)
+        assert answer.status_code == 422
+        assert [(fault["index"], fault["field"]) for fault in answer.json()["errors"]] == [(1, field)]
+    assert stored(house) == (0, 0, 0)
+
+
+def test_a_binary_event_without_its_headers_is_refused(house):
+    sample = EVENTS.SAMPLES[0]
+    for missing in ("specversion", "id", "source", "type"):
+        headers = {name: value for name, value in sample.headers.items() if name != f"ce-{missing}"}
+        answer = house.client.post("/v1/webhooks/cloudevents", content=sample.body, headers=headers)
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, missing)
+    for kind, status in (("text/plain", 422), ("application/cloudevents+avro", 415)):
+        headers = sample.headers | {"content-type": kind}
+        assert house.client.post("/v1/webhooks/cloudevents", content=sample.body, headers=headers).status_code == status
+
+
+def test_a_sender_of_events_is_allowed_to_deliver(house):
+    del house.client.headers["Authorization"]
+    asked = {"WebHook-Request-Origin": "eventemitter.example.com", "WebHook-Request-Rate": "120"}
+    asked["WebHook-Request-Callback"] = "https://eventemitter.example.com/confirm?id=12345"
+    answer = house.client.options("/v1/webhooks/cloudevents", headers=asked)
+    assert answer.status_code == 200
+    assert answer.headers["WebHook-Allowed-Origin"] == "eventemitter.example.com"
+    assert answer.headers["WebHook-Allowed-Rate"] == "*"
+    assert answer.headers["Allow"] == "POST"
+    refused = house.client.options("/v1/webhooks/cloudevents")
+    assert (refused.status_code, "WebHook-Allowed-Origin" in refused.headers) == (404, False)
