@@ -105,7 +105,8 @@ class Heard:
         text = spoken(text)
         aliases = tuple(alias for alias in dict.fromkeys(fields.pop("aliases", ())) if alias not in (None, identity))
         rated = rating and rating_of(*rating)
-        if not id or conversation == "" or not (identity or customer_id):
+        closes = ended and text is None and rated is None  # whose conversation it was is known
+        if not id or conversation == "" or not (identity or customer_id or closes):
             return self.ignore("malformed")
         if text is None and rated is None and not ended:
             return self.ignore("no_text" if rating is None else "malformed")

@@ -281,3 +281,71 @@ def test_a_sender_of_events_is_allowed_to_deliver(house):
     assert answer.headers["Allow"] == "POST"
     refused = house.client.options("/v1/webhooks/cloudevents")
     assert (refused.status_code, "WebHook-Allowed-Origin" in refused.headers) == (404, False)
+
+
+# twilio: the URL that is signed
+
+TWILIO = VENDORS["twilio"]
+
+
+def test_twilio_s_form_is_taken_with_the_port_it_may_have_signed_and_with_repeated_names(house):
+    repeated = TWILIO.SAMPLES[0].with_body(TWILIO.SAMPLES[0].body + b"&Media=b&Media=a&Media=b")
+    for sample, place in (
+        (repeated, TWILIO.PLACE),
+        (TWILIO.SAMPLES[3], TWILIO.PLACE.replace("example.org", "example.org:443")),
+    ):
+        headers = TWILIO.sign(sample, TWILIO.SECRET, 0, place)
+        answer = house.client.post("/v1/webhooks/twilio", content=sample.body, headers=headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+
+
+def test_twilio_s_url_is_that_of_the_request_where_none_is_set(database_url):
+    house = open_house(database_url, webhooks={"twilio": {"secret": TWILIO.SECRET}})
+    house.client.base_url = "https://other.example.org:8443"
+    for sample, place in (
+        (TWILIO.SAMPLES[0], "https://other.example.org:8443"),
+        (TWILIO.SAMPLES[6], "https://other.example.org"),
+    ):
+        headers = TWILIO.sign(sample, TWILIO.SECRET, 0, f"{place}/v1/webhooks/twilio")
+        answer = house.client.post(f"/v1/webhooks/twilio?{sample.query}", content=sample.body, headers=headers)
+        assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    headers = TWILIO.sign(TWILIO.SAMPLES[3], TWILIO.SECRET, 0) | {"host": "other.example.org:99999"}
+    answer = house.client.post("/v1/webhooks/twilio", content=TWILIO.SAMPLES[3].body, headers=headers)
+    assert answer.status_code == 401
+    house.parts.engine.dispose()
+
+
+def test_twilio_s_shared_key_signs_too(house):
+    sample = TWILIO.SAMPLES[0]
+    headers = TWILIO.sign(sample, TWILIO.SECRET, 0, algorithm="HMAC_SHA256")
+    headers["x-twilio-webhooks-signature-settings"] = "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"
+    assert house.client.post("/v1/webhooks/twilio", content=sample.body, headers=headers).status_code == 200
+
+
+def test_twilio_s_json_is_refused_where_its_hash_is_not_part_of_the_signed_url(house):
+    sample = TWILIO.SAMPLES[6]
+    other = sample.with_body(sample.body.replace("שביטלתי".encode(), "שאהבתי".encode()))
+    bare = TWILIO.sign(sample.with_body(b""), TWILIO.SECRET, 0)
+    signed_bare = bare | {
+        "x-twilio-signature": TWILIO.RequestValidator(TWILIO.SECRET).compute_signature(TWILIO.PLACE, {})
+    }
+    for query, body, headers in (
+        (sample.query, other.body, TWILIO.sign(sample, TWILIO.SECRET, 0)),
+        (other.query, other.body, TWILIO.sign(sample, TWILIO.SECRET, 0)),
+        ("", sample.body, signed_bare),
+        (f"{sample.query}&x=1", sample.body, TWILIO.sign(sample, TWILIO.SECRET, 0)),
+    ):
+        answer = house.client.post(f"/v1/webhooks/twilio?{query}", content=body, headers=headers)
+        assert answer.status_code == 401
+    assert stored(house) == (0, 0, 0)
+
+
+def test_twilio_s_closed_conversation_ends(house):
+    assert send(house, "twilio", TWILIO.SAMPLES[0]).json()["accepted"] == 1
+    with reading(house.parts.engine) as connection:
+        assert connection.scalar(select(interactions.c.open)) is True
+    send(house, "twilio", TWILIO.form("closed", TWILIO.STATE))
+    with reading(house.parts.engine) as connection:
+        assert connection.scalar(select(interactions.c.open)) is False
+    unknown = send(house, "twilio", TWILIO.form("closed", TWILIO.STATE | {"ConversationSid": "CHunknown"}))
+    assert (unknown.status_code, unknown.json()["accepted"]) == (200, 0)
