@@ -9,12 +9,12 @@ A source's module has
 
 from datetime import UTC, datetime
 
-from service.channels import cloudevents, standard, twilio
+from service.channels import cloudevents, slack, standard, telegram, twilio
 from service.channels.webhook import Account, Delivery
 from service.errors import BadSettings, BadSignature
 
 SOURCES = {
-    module.__name__.rpartition(".")[2]: module for module in (standard, cloudevents, twilio)
+    module.__name__.rpartition(".")[2]: module for module in (twilio, slack, telegram, standard, cloudevents)
 }  # fmt: skip
 KEYED = {"cloudevents"}  # their callers send a key of ours instead of a signature, and need no account
 NOTHING = Delivery("POST", "", (), {}, b"", datetime(1970, 1, 1, tzinfo=UTC))
