@@ -461,3 +461,18 @@ def test_a_reaction_on_telegram_is_heard_as_its_emoji(house):
     }
     send(house, "telegram", telegram.update("", "message_reaction", changed))
     assert list(said(house).values()) == [["👎", "😡"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "place", "at"),
+    [
+        ("twilio", 0, "2026-11-21T07:12:45.674000+00:00"),
+        ("twilio", 6, "2026-11-20T12:03:11+00:00"),
+        ("slack", 0, "2026-11-21T07:16:40.000200+00:00"),
+        ("telegram", 0, "2026-11-21T07:16:40+00:00"),
+    ],
+)
+def test_what_was_said_keeps_the_time_at_which_it_was_said(house, source, place, at):
+    send(house, source, VENDORS[source].SAMPLES[place])
+    with reading(house.parts.engine) as connection:
+        assert connection.scalar(select(interactions.c.occurred_at)).isoformat() == at
