@@ -78,7 +78,8 @@ class Message:
     """One thing said in an outside conversation, as a webhook tells of it; `id` is the sender's own.
 
     conversation is the sender's own id of a conversation that goes on over many messages; None: it stands alone (a post,
-    a review). text is None where only a rating came, or where the conversation `ended`. Either customer_id or identity is set.
+    a review). text is None where only a rating came, or where the conversation `ended`. Either customer_id or identity is set,
+    neither where all that is told is the ending.
     """
 
     id: str

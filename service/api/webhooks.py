@@ -27,7 +27,7 @@ class Told(BaseModel):
     ignored: dict[str, int]
 
 
-ERRORS = (400, 401, 404, 413, 422, 503)
+ERRORS = (400, 401, 403, 404, 413, 415, 422, 503)
 Source = Annotated[str, Path(description=", ".join(SOURCES))]
 SUMMARY = "Take a tool's webhook"
 

@@ -9,13 +9,25 @@ A source's module has
 
 from datetime import UTC, datetime
 
-from service.channels import chatwoot, intercom, meta, standard, whatsapp, x, zendesk
+from service.channels import (
+    chatwoot,
+    cloudevents,
+    intercom,
+    meta,
+    slack,
+    standard,
+    telegram,
+    twilio,
+    whatsapp,
+    x,
+    zendesk,
+)
 from service.channels.webhook import Account, Delivery
 from service.errors import BadSettings, BadSignature
 
 SOURCES = {
     module.__name__.rpartition(".")[2]: module
-    for module in (meta, whatsapp, x, chatwoot, zendesk, intercom, standard)
+    for module in (meta, whatsapp, x, chatwoot, zendesk, intercom, twilio, slack, telegram, standard, cloudevents)
 }  # fmt: skip
 KEYED = {"cloudevents"}  # their callers send a key of ours instead of a signature, and need no account
 NOTHING = Delivery("POST", "", (), {}, b"", datetime(1970, 1, 1, tzinfo=UTC))

@@ -105,9 +105,10 @@ class Heard:
         text = spoken(text)
         aliases = tuple(alias for alias in dict.fromkeys(fields.pop("aliases", ())) if alias not in (None, identity))
         rated = rating and rating_of(*rating)
+        closes = ended and text is None and rated is None  # whose conversation it was is known
         if not id or conversation == "":
             return self.ignore("malformed")
-        if not (identity or customer_id):
+        if not (identity or customer_id or closes):
             return self.ignore("no_author")
         if text is None and rated is None and (rating is not None or not ended):
             return self.ignore("no_text" if rating is None else "malformed")

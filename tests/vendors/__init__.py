@@ -3,6 +3,7 @@
 A module has
     SETTINGS            the account's settings, as in MOODLINE_WEBHOOKS
     SIGNS_TIME          whether a timestamp is signed too
+    SIGNS_BODY          False where the secret itself is sent, and a changed body can't be known
     SAMPLES             Samples that tell of a customer
     LEFT_OUT            (Sample, the reason it is left out for)
     sign(sample, secret, at)   the headers that the vendor sends, those of the signature among them; `at` is epoch seconds
