@@ -29,7 +29,6 @@ LEFT_OUT = {
     "onDeliveryUpdated": "delivery",
     "com.twilio.conversations.message.updated": "edited",
     "com.twilio.conversations.message.removed": "deleted",
-    "com.twilio.conversations.delivery.updated": "delivery",
 }
 _ADDRESS = re.compile(r"(?:([a-z][a-z0-9_-]{0,31}):)?(\+?[^:]+)", re.IGNORECASE)
 
@@ -99,7 +98,7 @@ def _hear(heard, kind, told, account, at):
         if dig(told, "StateTo") != "closed":
             return heard.ignore("status")
         sid = told.get("ConversationSid")
-        heard.add(id=sid, at=told.get("DateUpdated"), channel="chat", received_at=at, conversation=sid, ended=True)
+        heard.add(id=sid, at=told.get("StateUpdated"), channel="chat", received_at=at, conversation=sid, ended=True)
     elif kind == "com.twilio.messaging.inbound-message.received":
         _hear_alone(heard, told, account, at, "from", "to", "body", "messageSid", "timestamp")
     elif "MessageStatus" in told or str(kind).startswith("com.twilio.messaging.message."):

@@ -37,7 +37,7 @@ STATE = {
     "StateFrom": "inactive",
     "StateTo": "closed",
     "Reason": "API",
-    "DateUpdated": "2026-11-21T07:40:00.120Z",
+    "StateUpdated": "2026-11-21T07:40:00.120Z",
     "RetryCount": "0",
 }
 SMS = {
