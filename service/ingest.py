@@ -1,6 +1,8 @@
 """Interactions → rows: stored once, durable before it answers, kept under their customer or identity."""
 
+import hashlib
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -179,60 +181,81 @@ def _extend(connection, row, there, fresh, still_open, rating=None, lease=None):
 
 
 def hear(connection, source, messages, at):
-    """Store what webhooks told, Messages received `at`; returns how many were new. A message is known again by its id.
+    """Store what webhooks told, Messages received `at`; counts them as `accepted`, `duplicate` (known by its id) or `not_heard` (the
+    end of a conversation that we have nothing of).
 
-    The messages of one conversation of one day (UTC) are the turns of one open interaction, `CONVERSATION@DAY`; a rating or an ending
-    goes to the conversation's latest within RATED_DAYS. A message without a conversation is an interaction of its own.
+    The messages of one conversation of one day (UTC) are the turns of one open interaction, `CONVERSATION@DAY`; another person's in it
+    are one of their own. A rating or an ending goes to the conversation's latest within RATED_DAYS. A message without a conversation
+    is an interaction of its own.
     """
-    return sum(_hear_one(connection, source, one, at) for one in messages)
+    return Counter(_hear_one(connection, source, one, at) for one in messages)
 
 
 def _hear_one(connection, source, message, at):
+    if message.conversation is None:
+        return "accepted" if _begin(connection, source, message, message.id, at) else "duplicate"
     day = message.occurred_at.date()
-    names = [f"{message.conversation}@{day - timedelta(days=back)}" for back in range(RATED_DAYS + 1)]
-    spoken = () if message.text is None else (Turn("customer", message.text, id=message.id),)
-    late = not spoken and message.conversation is not None
-    row = _latest(connection, source, names if late else names[:1]) if message.conversation is not None else None
+    days = [day - timedelta(days=back) for back in range(1 if message.text else RATED_DAYS + 1)]
+    row = _latest(connection, source, [f"{message.conversation}@{one}" for one in days])
+    name = f"{message.conversation}@{day}"
+    if message.text is None and message.rating is None:
+        if row is None:
+            return "not_heard"
+    elif row is not None and not _is_of(connection, message, row.customer_pk):
+        who = hashlib.blake2b(repr(message.customer_id or message.identity).encode(), digest_size=4).hexdigest()
+        row = _latest(connection, source, [f"{message.conversation}:{who}@{one}" for one in days])
+        name = f"{message.conversation}:{who}@{day}"
     if row is None:
-        if message.ended and not spoken and message.rating is None:
-            return False
-        shared = (
-            "channel",
-            "occurred_at",
-            "customer_id",
-            "identity",
-            "aliases",
-            "rating",
-            "agent",
-            "team",
-            "attributes",
-        )
-        made = Interaction(
-            source=source,
-            id=message.id if message.conversation is None else names[0],
-            turns=spoken,
-            open=message.conversation is not None and not message.ended,
-            **{name: getattr(message, name) for name in shared},
-        )
-        [stored] = accept(connection, [made], at=at)
-        if stored.new or message.conversation is None:
-            return stored.new
-        row = _latest(connection, source, names[:1])  # somebody else stored it meanwhile
+        if _begin(connection, source, message, name, at):
+            return "accepted"
+        row = _latest(connection, source, [name])  # somebody else stored it meanwhile
+    return "accepted" if _go_on(connection, row, message) else "duplicate"
+
+
+def _begin(connection, source, message, id, at):
+    """Store a Message as the first of an interaction; returns False where that is there already."""
+    shared = ("channel", "occurred_at", "customer_id", "identity", "aliases", "rating", "agent", "team", "attributes")
+    made = Interaction(
+        source=source,
+        id=id,
+        turns=_spoken(message),
+        open=message.conversation is not None and not message.ended,
+        **{name: getattr(message, name) for name in shared},
+    )
+    [stored] = accept(connection, [made], at=at)
+    return stored.new
+
+
+def _go_on(connection, row, message):
+    """Store a Message as more of an interaction (a row of _latest); returns whether it changed anything."""
     t = turns.c
     there, known = connection.execute(
         select(func.count(), func.count(case((t.id == message.id, 1)))).where(t.interaction_pk == row.pk)
     ).one()
-    fresh = () if known or there >= MAX_TURNS else spoken
+    fresh = () if known or there >= MAX_TURNS else _spoken(message)
     rating = message.rating if message.rating != row.rating else None
     still_open = (bool(fresh) or row.open) and not message.ended
     _extend(connection, row, there, fresh, still_open, rating)
     return bool(fresh or rating or still_open != row.open)
 
 
+def _spoken(message):
+    return () if message.text is None else (Turn("customer", message.text, id=message.id),)
+
+
+def _is_of(connection, message, customer_pk):
+    """Whether one of the names in a Message leads to the customer."""
+    if message.customer_id is not None:
+        own = select(customers.c.external_id).where(customers.c.pk == customer_pk)
+        return connection.scalar(own) == message.customer_id
+    names = _find_identities(connection, {message.identity, *message.aliases}, share=True)
+    return customer_pk in names.values()
+
+
 def _latest(connection, source, names):
-    """The latest, by occurred_at, of a source's interactions with one of the ids, locked: a row of pk, open, rating, or None."""
+    """The latest of a source's interactions with one of the ids, locked: a row of pk, customer_pk, open, rating, or None."""
     c = interactions.c
-    found = select(c.pk, c.open, c.rating).where(c.source == source, c.id.in_(names))
+    found = select(c.pk, c.customer_pk, c.open, c.rating).where(c.source == source, c.id.in_(names))
     return connection.execute(found.order_by(c.occurred_at.desc()).limit(1).with_for_update()).first()
 
 

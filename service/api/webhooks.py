@@ -1,5 +1,6 @@
 """For the webhooks of outside tools: verified on the raw bytes, stored before they are answered, read later."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -104,18 +105,18 @@ def _take(service, source, account, delivery):
     except RequestError as error:
         metrics.WEBHOOKS.labels(source, "bad_signature" if isinstance(error, BadSignature) else "malformed").inc()
         raise
-    sent = len(heard.messages) + len(heard.interactions)
-    new = 0
-    if sent:
+    results = Counter()
+    if heard.messages or heard.interactions:
         name = f"{source}:{account}" if account else source
         with transaction(service.engine) as connection:
-            new += sum(one.new for one in accept(connection, heard.interactions))
-            new += hear(connection, name, heard.messages, delivery.at)
+            results += Counter("accepted" if one.new else "duplicate" for one in accept(connection, heard.interactions))
+            results += hear(connection, name, heard.messages, delivery.at)
         service.worker.wake()
-    for result, count in {"accepted": new, "duplicate": sent - new, **heard.ignored}.items():
-        if count:
-            metrics.WEBHOOKS.labels(source, result).inc(count)
-    return JSONResponse({"accepted": new, "duplicates": sent - new, "ignored": dict(heard.ignored)})
+    results += heard.ignored
+    for result, count in results.items():
+        metrics.WEBHOOKS.labels(source, result).inc(count)
+    told = {"accepted": results.pop("accepted", 0), "duplicates": results.pop("duplicate", 0), "ignored": results}
+    return JSONResponse(told)
 
 
 def _answer(reply):

@@ -29,6 +29,7 @@ SOURCES = {
     module.__name__.rpartition(".")[2]: module
     for module in (meta, whatsapp, x, chatwoot, zendesk, intercom, twilio, slack, telegram, standard, cloudevents)
 }  # fmt: skip
+UNSIGNED = {"chatwoot"}  # old versions of which don't sign
 KEYED = {"cloudevents"}  # their callers send a key of ours instead of a signature, and need no account
 NOTHING = Delivery("POST", "", (), {}, b"", datetime(1970, 1, 1, tzinfo=UTC))
 
@@ -56,6 +57,8 @@ def _open_account(name, given, phone_region):
         url=given.url,
         phone_region=phone_region,
     )
+    if given.unsigned and source not in UNSIGNED:
+        raise BadSettings(f'MOODLINE_WEBHOOKS: {name} always signs: leave "unsigned" out')
     for need in SOURCES[source].NEEDS:
         if not getattr(opened, {"secret": "secrets"}.get(need, need)) and not (need == "secret" and given.unsigned):
             raise BadSettings(f'MOODLINE_WEBHOOKS: {name} needs "{need}"')

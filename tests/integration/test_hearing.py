@@ -21,14 +21,16 @@ FIRST = Message(
 
 def tell(house, *messages):
     with transaction(house.parts.engine) as connection:
-        return hear(connection, "desk", messages, at(6))
+        return hear(connection, "desk", messages, at(6))["accepted"]
 
 
 def kept(house, id="17@"):
     """(id, open, rating, texts) of the interactions whose id begins so, the oldest first."""
     with reading(house.parts.engine) as connection:
         rows = connection.execute(
-            select(interactions).where(interactions.c.id.startswith(id)).order_by(interactions.c.occurred_at)
+            select(interactions)
+            .where(interactions.c.id.startswith(id))
+            .order_by(interactions.c.occurred_at, interactions.c.pk)
         ).all()
         spoken = select(turns.c.text).order_by(turns.c.position)
         return [
@@ -141,3 +143,19 @@ def test_a_handle_that_another_took_over_joins_nobody(house):
     tell(house, replace(FIRST, id="c", conversation=None, identity=other, aliases=(handle,)))
     assert owners(house)["x", "yossi"] == owners(house)["x", "222"] != owners(house)["x", "111"]
     assert len(kept(house, "")) == 3
+
+
+def test_two_people_in_one_conversation_are_not_mixed(house):
+    copied = replace(FIRST, id="m2", identity=Identity("desk", "77"), text="גם אצלי נורא")
+    assert (
+        tell(house, FIRST, copied, replace(copied, id="m3", text="ועכשיו?"), replace(FIRST, id="m4", text="תודה")) == 4
+    )
+    assert tell(house, copied, FIRST) == 0
+    assert [row[3] for row in kept(house, "17")] == [["שלום", "תודה"], ["גם אצלי נורא", "ועכשיו?"]]
+    assert len(set(owners(house).values())) == 2
+
+
+def test_the_company_s_own_customer_is_known_again_in_a_conversation(house):
+    first = replace(FIRST, identity=None, customer_id="dana", aliases=(MAIL,))
+    assert tell(house, first, replace(first, id="m2", text="עוד משהו")) == 2
+    assert [row[3] for row in kept(house)] == [["שלום", "עוד משהו"]]
