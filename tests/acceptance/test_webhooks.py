@@ -8,8 +8,8 @@ from urllib.parse import unquote_plus
 import pytest
 
 from tests.acceptance.conftest import Server
-from tests.integration.test_webhooks import SAMPLES, SECRET_OF, VENDORS, mood_path, named
 from tests.vendors import Sample
+from tests.vendors.sending import SAMPLES, SECRET_OF, VENDORS, mood_path, named
 
 
 @pytest.fixture(scope="module")

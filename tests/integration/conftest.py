@@ -15,6 +15,8 @@ from service.playbook import open_playbook
 from service.settings import Settings
 from service.worker import Worker
 from tests.standin import StandInModel
+from tests.vendors import URL
+from tests.vendors.sending import VENDORS
 
 
 @dataclass(frozen=True)
@@ -47,5 +49,26 @@ def open_house(url, **settings):
 def house(database_url):
     """The service on an empty database; its client has a key with all scopes, its worker runs only when a test says so."""
     opened = open_house(database_url)
+    yield opened
+    opened.parts.engine.dispose()
+
+
+ACCOUNTS = {name: vendor.SETTINGS for name, vendor in VENDORS.items() if vendor.SETTINGS}
+
+
+@pytest.fixture
+def hooked(database_url):
+    """A house with an account of every source of webhooks, as its vendors reach it."""
+    opened = open_house(database_url, webhooks=ACCOUNTS)
+    opened.client.base_url = URL
+    yield opened
+    opened.parts.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """The same on SQLite, one for many requests of which nothing is to be stored, or nobody asks what."""
+    opened = open_house(f"sqlite:///{tmp_path_factory.mktemp('quiet') / 'moodline.db'}", webhooks=ACCOUNTS)
+    opened.client.base_url = URL
     yield opened
     opened.parts.engine.dispose()
