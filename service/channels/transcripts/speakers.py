@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 from service.channels.transcripts.said import fault
 from service.errors import Invalid
@@ -60,7 +61,13 @@ _CUES = (
     # Speaks for the company, and to one.
     (0.9, r"אצלנו|שלחנו|מהמערכת שלנו|אנחנו (?:מחליפים|נחזור|נשלח)|(?<!\w)(?:we can|we will|we have|у нас)(?!\w)"),
     (0.8, r"(?<!\w)(?:לך|אליך|אלייך|שלך|אותך|תרצה|תרצי)(?!\w)"),
-    (0.7, r"^(?:ו?ב?על |ל|ב|מ)?(?:איזה|איזו)(?!\w)"),
+    # Says what they will do about it, in the first person's future; and what they do now.
+    (1.0, r"(?<!\w)אני א(?!ני|תבע|עבור|עזוב|תלונן|בטל)[א-ת]{3,5}(?!\w)|(?<!\w)א[א-ת]{3,4} (?:לך|לכם|אותך|אתכם|אלייך|אליך)(?!\w)"),
+    (1.0, r"אני (?:חוסמת?|מחברת?|מחפשת?|משבצת?|מוציאה?|מוסיפה?|מסדרת?|מזמינה?|מחליפה?|נכנסת? לזה|ממש מצטער)(?!\w)"),
+    (1.0, r"(?<!\w)(?:i'll|we'll|is on its way|could you|may i|заменим|отправим|могу (?:дать|предложить)|приедет)(?!\w)|بفتحلك|بوقف|بكون عندك|بشوفلك"),
+    # Presents a company in its first words.
+    (1.6, r"(?<!\w)(?:כאן|זה|זאת) \S+ מ[א-ת]{3,}|^\S+ מ[א-ת]{3,}(?: \S+)? (?:שלום|מה שלומ|ערב|בוקר|מדבר)|\w+ speaking|(?<!\w)speaking[.,]?$"),
+    (1.6, r"^(?:\S+ ){2,3}(?:שלום|בוקר טוב|ערב טוב|אחר צהריים|צהריים טובים|במה|מה תרצו)|^компания|معك \S+$"),
     # Wants something of them.
     (-1.3, r"(?:אני|אנחנו) (?:רוצה|רוצים|צריכה|מנסה)(?! לוודא| קוד)|(?<!\w)רציתי|תעביר(?:ו|י)? אותי|תחזיר|תבטל|תוריד(?:ו|י)? אותי|תביא"),
     (-1.3, r"(?<!\w)(?:i want|i need|i'd like my|хочу|верните|بدي|أريد|بدنا)(?!\w)"),
@@ -73,12 +80,17 @@ _CUES = (
     (-1.3, r"(?<!\w)ו?(?:קניתי|הזמנתי|הזמנו|שילמתי|ביטלתי|תבעתי|שלחתי|קיבלתי|קיבלנו|חיכיתי|הגשתי|קבעתי)(?!\w)"),
     (-1.3, r"אני (?:לקוחה?|משלמת?)(?!\w)|(?<!\w)(?:my (?:order|card|money|account|bill)|у меня|دفعت|طلبيتي)(?!\w)"),
     (-1.2, r"(?<!\w)(?:אתם|אצלכם|שלכם|מכם|אתכם|הבטחתם|חייבתם|לקחתם|אמרתם|חסמתם|עשיתם|הודעתם)(?!\w)|you charged|قطعتوا|تبعكم"),
+    (-1.0, r"(?<!\w)ו?(?!ביצע|הזמנ|קני|רצי|ניסי)[א-ת]{3,6}תם(?!\w)"),
+    (-0.6, r"(?<!\w)ו?(?!שלח|רצ|בדק|רא|פתח|התקנ|זיכ|הוספ|עדכנ|ביטל לך)[א-ת]{2,5}תי(?!\w)"),
+    (-0.6, r"(?<!\w)(?:my|i'?ve been|я|мне|меня|أنا|انا|حسابي)(?!\w)"),
+    (-3.0, r"אני הלקוחה?(?!\w)|i'?m (?:a|the|your) customer"),
     # Complains.
+    (-0.6, r"(?<!\w)(?:עדיין|שוב|פעמיים|אף פעם|לחינם|בלי לשאול|again|since|опять|снова|مرة تانية|بستنى|من الصبح)(?!\w)"),
     (-1.5, r"אף אחד לא|חייבו|לחייב אותי|נמאס|גנבים|בושה|לא (?:ביקשתי|קיבלתי|מגיע|הגיע|נכנסה|עובדת?)(?!\w)|מושבת|תקוע"),
     (-1.5, r"nobody|never arrived|charged me|it's broken|broken again|ridiculous|сняли|интернета нет|زهقت|ما ب(?:يفتح|تشتغل)"),
     # Does not know who calls, or does not want to.
     (-2.0, r"לא מעוני|מי (?:זה|מדבר)|who'?s this|not interested|take me off|не звоните|мне ничего не нужно|ما بدي|شو في"),
-    (-0.8, r"(?<!\w)(?:למה|ולמה|אז למה|нууу|why)(?!\w)|(?:תודה|יופי) (?:רבה|ש)|מלאכית"),
+    (-0.8, r"(?<!\w)(?:למה|ולמה|אז למה|why)(?!\w)|(?:תודה|יופי) (?:רבה|ש)|מלאכית"),
 )  # fmt: skip
 _CUES = [(weight, re.compile(words, re.IGNORECASE)) for weight, words in _CUES]
 _MACHINE = re.compile(
@@ -86,6 +98,17 @@ _MACHINE = re.compile(
     r"|нажмите|اضغط",
     re.IGNORECASE,
 )
+
+
+# What begins or makes a question, and a greeting with the name of who is greeted.
+_ASKS = re.compile(
+    r"[?؟]|(?:^|\s)(?:ו?מה|ו?מתי|איפה|כמה|ב?איזה|ל?איזה|מאיזה|איזו|על שם מי|ו?איך|אפשר|what|what's|which|when|where|could|can|may|"
+    r"какой|какая|как|где|когда|شو|وين|ايش|كم|ممكن)(?=\s|$)",
+    re.IGNORECASE,
+)
+_GREETS = re.compile(r"^(?:כן )?(?:שלום|היי|הי|אהלן|hi|hello|hey|مرحبا|أهلين|صباح النور|здравствуйте|добрый день),? (\w{2,})", re.IGNORECASE)
+_SHORT = 4  # words of a plain answer
+_ASKED, _GREETED = 0.7, 1.5
 
 
 @dataclass(frozen=True)
@@ -119,48 +142,63 @@ def find_roles(said, given):
             found[speaker] = Role(told or own, 1.0)
     left = [speaker for speaker in spoken if speaker not in found]
     if left:
-        found |= _inferred(spoken, found, left, said[0].speaker)
+        found |= _inferred(said, found, left)
     _refuse_doubts(found, spoken)
     return {speaker: found[speaker] for speaker in spoken}
 
 
 def infer(said):
     """{speaker: Role} by what each says alone, however unsure."""
-    spoken = defaultdict(list)
-    for one in said:
-        spoken[one.speaker].append(one)
-    return _inferred(spoken, {}, list(spoken), said[0].speaker)
+    speakers = list(dict.fromkeys(one.speaker for one in said))
+    return _inferred(said, {}, speakers)
 
 
-def _inferred(spoken, known, left, first):
-    found = {}
+def _inferred(said, known, left):
+    found, hits = {}, Counter(one.speaker for one in said if _MACHINE.search(normalise(one.text)))
     for speaker in left:
-        hits = sum(bool(_MACHINE.search(normalise(one.text))) for one in spoken[speaker])
-        if hits:
-            found[speaker] = Role("bot", _sigmoid(_BOT * hits))
+        if hits[speaker]:
+            found[speaker] = Role("bot", _sigmoid(_BOT * hits[speaker]))
     people = [speaker for speaker in left if speaker not in found]
     roles = {role.role for role in known.values()} - {"bot"}
     if len(people) == 1 and len(roles) == 1:
         other = "customer" if "agent" in roles else "agent"
         return found | {people[0]: Role(other, OTHER)}
-    evidence = {speaker: _evidence(spoken[speaker]) for speaker in people}
-    if first in evidence:
-        evidence[first] += _FIRST
-    # Between the likeliest agent and the likeliest customer; one who speaks alone is judged by himself.
-    middle = (max(evidence.values()) + min(evidence.values())) / 2 if len(evidence) > 1 else 0
-    scale = _TRUST * (2 if len(evidence) > 1 else 1)
+    machines = {speaker for speaker, role in (known | found).items() if role.role == "bot"}
+    evidence = _evidence([one for one in said if one.speaker not in machines])
+    evidence = {speaker: evidence[speaker] for speaker in people}
+    # Two are told apart by their difference; one alone, and each of many, rather by himself.
+    middle = (max(evidence.values()) + min(evidence.values())) / 2 if evidence else 0
+    scale = 2 if len(evidence) == 2 else 1
     for speaker, weight in evidence.items():
-        agent = _sigmoid(scale * (weight - middle))
+        agent = _sigmoid(_TRUST * scale * (weight - (middle if len(evidence) == 2 else middle / 2 if len(evidence) > 2 else 0)))
         found[speaker] = Role("agent", agent) if agent >= 0.5 else Role("customer", 1 - agent)
     return found
 
 
-def _evidence(pieces):
-    """Log-odds that who says this is the agent."""
-    texts = [normalise(one.text).lower() for one in pieces]
-    return sum(
-        weight * min(_MOST_HITS, sum(bool(words.search(text)) for text in texts)) for weight, words in _CUES
-    )
+def _evidence(said):
+    """{speaker: log-odds that he is the agent} of what people said to each other."""
+    texts = [(one.speaker, normalise(one.text).lower()) for one in said]
+    evidence, spoken = Counter(), defaultdict(list)
+    for speaker, text in texts:
+        spoken[speaker].append(text)
+    for speaker, own in spoken.items():
+        evidence[speaker] = sum(weight * min(_MOST_HITS, sum(bool(words.search(text)) for text in own)) for weight, words in _CUES)
+    if texts:
+        evidence[texts[0][0]] += _FIRST
+    plain_answers = Counter()
+    for (asker, asked), (speaker, answer) in pairwise(texts):
+        if speaker == asker:
+            continue
+        # Who is asked and answers in a word or two is mostly the customer, whose particulars are taken.
+        if _ASKS.search(asked) and not _ASKS.search(answer) and len(answer.split()) <= _SHORT and plain_answers[speaker] < _MOST_HITS:
+            plain_answers[speaker] += 1
+            evidence[asker] += _ASKED
+            evidence[speaker] -= _ASKED
+        # Who is greeted by the name just given has answered for a company.
+        greeted = _GREETS.search(answer)
+        if greeted and greeted[1] in asked.replace(",", " ").replace(".", " ").split():
+            evidence[asker] += _GREETED
+    return evidence
 
 
 def _sigmoid(x):
