@@ -17,7 +17,18 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from service import auth, metrics
-from service.api import customers, events, health, insights, interactions, sentiment, signals, stream, subscriptions
+from service.api import (
+    customers,
+    events,
+    health,
+    insights,
+    interactions,
+    sentiment,
+    signals,
+    stream,
+    subscriptions,
+    transcripts,
+)
 from service.api.common import Parts, Queue, problem
 from service.database import migrate, open_engine, reading
 from service.errors import BadRequest, BodyTooLarge, Invalid, RequestError, Unavailable, UnsupportedMediaType, faults_of
@@ -70,7 +81,8 @@ def create_app(parts):
     )
     app.state.parts = parts
     metrics.MODEL.labels(parts.model.name, parts.model.version).set(1)
-    for module in (interactions, events, customers, signals, insights, sentiment, subscriptions, stream, health):
+    audiences = (customers, signals, insights, sentiment, subscriptions, stream, health)
+    for module in (interactions, transcripts, events, *audiences):
         app.include_router(module.router)
     for kind in (RequestError, RequestValidationError, HTTPException, SQLAlchemyError):
         app.add_exception_handler(kind, lambda request, error: answer(error, parts.settings))

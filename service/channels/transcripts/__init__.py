@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from service.channels.transcripts.captions import TIMING, parse_srt, parse_webvtt
 from service.channels.transcripts.centres import parse_contact_lens, parse_genesys
-from service.channels.transcripts.plain import labels_in, parse_text
+from service.channels.transcripts.plain import parse_text, speakers_of
 from service.channels.transcripts.recognisers import (
     parse_assemblyai,
     parse_deepgram,
@@ -78,10 +78,9 @@ def detect(text, data):
         return _detect_json(data)
     if text.lstrip("\ufeff").startswith("WEBVTT"):
         return "webvtt"
-    lines = text.splitlines()
-    if any(TIMING.match(line) for line in lines):
+    if any(TIMING.match(line) for line in text.splitlines()):
         return "srt"
-    return "text" if len(labels_in(lines)) > 1 else None
+    return "text" if len(speakers_of(text)) > 1 else None
 
 
 def _detect_json(data):
@@ -92,7 +91,8 @@ def _detect_json(data):
     results = data.get("results")
     if isinstance(at(results, "channels"), list) or isinstance(at(results, "utterances"), list):
         return "deepgram"
-    if isinstance(results, list) or (isinstance(results, dict) and any(at(one, "transcript") or at(one, "inlineResult") for one in results.values())):
+    files = results.values() if isinstance(results, dict) else []
+    if isinstance(results, list) or any(at(one, "transcript") or at(one, "inlineResult") for one in files):
         return "google"
     if isinstance(at(data, "transcript", "transcriptSegments"), list) or isinstance(data.get("entries"), list):
         return "google"

@@ -18,7 +18,7 @@ _DIGITS = re.compile(r"^\s*\d+\s*$")
 
 
 def parse_webvtt(text):
-    """Parsed of WebVTT: cues with their <v voices>, or with "Name: " before the text; headers, NOTE, STYLE and REGION blocks are passed over.
+    """Parsed of WebVTT: cues with their <v voices>, or with "Name: " before the text; NOTE, STYLE and REGION blocks are passed over.
 
     Format: https://www.w3.org/TR/webvtt1/
     """

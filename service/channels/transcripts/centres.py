@@ -24,7 +24,7 @@ _SPOKEN = ("call", "voice", "callback", "phone")
 
 
 def parse_contact_lens(data):
-    """Parsed of a Contact Lens file of a call or a chat, and of Amazon Connect's own file of a chat; EVENT and ATTACHMENT rows are left out.
+    """Parsed of a Contact Lens file of a call or a chat, and of Amazon Connect's own of a chat; EVENT and ATTACHMENT rows are left out.
 
     Format: https://docs.aws.amazon.com/connect/latest/adminguide/contact-lens-example-output-files.html (calls),
     …/contact-lens-example-output-files-chat.html (chats)
@@ -74,7 +74,9 @@ def parse_genesys(data):
     first = min((time for time in times if time is not None and time > 1e11), default=None)
     said = []
     for phrase, time in zip(phrases, times):
-        words = [(text_of(word.get("word")), share_of(word.get("confidence"))) for word in objects_of(phrase.get("words"))]
+        words = [
+            (text_of(word.get("word")), share_of(word.get("confidence"))) for word in objects_of(phrase.get("words"))
+        ]
         start_s = None if time is None else seconds_of(time - (first or 0), 0.001)
         lasts_s = seconds_of(at(phrase, "duration", "milliseconds"), 0.001)
         role = _genesys_role(phrase, time, people)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from service.channels.native import (
@@ -80,14 +80,16 @@ HEBREW_CALL = {
 
 
 class TranscriptIn(Strict):
-    """What comes with a transcript; id, occurred_at, channel and source may be left out where the transcript tells them or stands for them."""
+    """What comes with a transcript; what the transcript tells of itself may be left out."""
 
     customer: CustomerIn
     format: Literal[FORMATS] | None = Field(None, description="detected where it is left out")
     id: Name | None = Field(None, description="default: the transcript's own, where it has one")
     source: Source | None = Field(None, description="default: the format")
     channel: Literal[CHANNELS] | None = Field(None, description="default: call or chat, as the transcript tells")
-    occurred_at: Time | None = Field(None, description="default: the beginning that the transcript tells, where it does")
+    occurred_at: Time | None = Field(
+        None, description="default: the beginning that the transcript tells, where it does"
+    )
     speakers: Speakers | None = None
     stage: Label | None = None
     agent: Name | None = None
@@ -99,7 +101,7 @@ class TranscriptIn(Strict):
 class SentTranscript(TranscriptIn):
     """A transcript in an object with what comes with it."""
 
-    model_config = {"json_schema_extra": {"examples": [HEBREW_CALL]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [HEBREW_CALL]})
 
     transcript: Any = Field(description="the recogniser's JSON, or the text of a file")
 

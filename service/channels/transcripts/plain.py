@@ -30,6 +30,11 @@ def parse_text(text):
     return Parsed(said)
 
 
+def speakers_of(text):
+    """The speakers' names of plain text, as parse_text takes them."""
+    return labels_in([_after_clock(line)[1] for line in text.splitlines()])
+
+
 def _after_clock(line):
     """(seconds or None, the line without the time before it)."""
     line = text_of(re.sub(_MARKS, "", line))
@@ -41,7 +46,7 @@ def _after_clock(line):
 
 
 def labels_in(lines):
-    """The speakers' names that lines begin with: those that tell a role or number a speaker, those seen twice, or all if most lines have one."""
+    """The speakers' names before lines: those that tell a role or number a speaker, those seen twice, or all if most lines have one."""
     lines = [line for line in map(text_of, lines) if line]
     seen = Counter(label for line in lines if (label := _label(line)))
     if 2 * sum(seen.values()) > len(lines) > 1:

@@ -34,7 +34,9 @@ def parse_whisper(data):
     """
     if isinstance(data, list):
         data = {"segments": data}
-    said = [piece for segment in objects_of(data.get("segments")) if not _is_silence(segment) for piece in _pieces(segment)]
+    said = [
+        piece for segment in objects_of(data.get("segments")) if not _is_silence(segment) for piece in _pieces(segment)
+    ]
     return Parsed(said or [Said(None, data.get("text"))] if "segments" not in data else said)
 
 

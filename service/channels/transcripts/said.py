@@ -16,7 +16,25 @@ MOST_SECONDS = 10_000_000
 MOST_LABEL = 64  # characters of a speaker's name
 
 # What a listener hums while the other speaks; "yes" is not among them: it may be an answer.
-_HUMS = {"אה", "אהה", "אהה אהה", "אמ", "ממ", "מממ", "מהמ", "mhm", "mm", "mmhm", "uh huh", "uh-huh", "hmm", "угу", "ага", "امم", "اه"}
+_HUMS = {
+    "אה",
+    "אהה",
+    "אהה אהה",
+    "אמ",
+    "ממ",
+    "מממ",
+    "מהמ",
+    "mhm",
+    "mm",
+    "mmhm",
+    "uh huh",
+    "uh-huh",
+    "hmm",
+    "угу",
+    "ага",
+    "امم",
+    "اه",
+}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SPACE = re.compile(r"\s+")
 
