@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import re
 from dataclasses import dataclass, replace
 
 from service.channels.transcripts.captions import TIMING, parse_srt, parse_webvtt
@@ -28,6 +29,9 @@ JSON = {
 }
 FORMATS = (*WRITTEN, *JSON)
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+_HEBREW_UTF8 = re.compile(rb"\xd7[\x90-\xaa]")
+_LIKE_JSON = re.compile(r'\s*(\{|\[\s*[{"\[\]])')
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def decode(body):
     marked = next((encoding for mark, encoding in _MARKS if body.startswith(mark)), None)
     zero = body.find(b"\0")
     guessed = "utf-8" if zero < 0 else "utf-16-le" if zero % 2 else "utf-16-be"
-    for encoding in [marked] if marked else [guessed, "windows-1255"]:
+    # A UTF-8 file that was cut or spoilt is not taken for windows-1255: its Hebrew letters are pairs of bytes that none is there.
+    others = [] if _HEBREW_UTF8.search(body) else ["windows-1255"]
+    for encoding in [marked] if marked else [guessed, *others]:
         try:
             return body.decode(encoding)
         except UnicodeDecodeError:
@@ -115,10 +121,9 @@ def _opened(sent):
     if not isinstance(text, str):
         raise fault("transcript", "must be a text, or the recogniser's JSON")
     text = text.removeprefix("\ufeff")
-    if text.lstrip()[:1] not in ("{", "["):
+    if not _LIKE_JSON.match(text):
         return text, None
     try:
-        data = json.loads(text)
+        return text, json.loads(text)
     except (ValueError, RecursionError):
-        return text, None
-    return text, data if isinstance(data, dict | list) else None
+        raise fault("transcript", "begins like JSON and is not valid JSON") from None

@@ -12,8 +12,8 @@ from service.channels.transcripts.said import MOST_SECONDS, Parsed, Said, label_
 
 _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
 TIMING = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?(?:[ \t]+([^>]*))?>", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-z][^<>]*>|</?\d[\d:.]*>|\{\\[^}]*\}", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s>]{0,200})?(?:[ \t]+([^>]{0,200}))?>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][^<>]*>|</?\d[\d:.]*>|\{\\[^}]{0,200}\}", re.IGNORECASE)
 _DIGITS = re.compile(r"^\s*\d+\s*$")
 
 

@@ -19,15 +19,14 @@ def parse_text(text):
     Names are taken for roles where they tell them: "Agent", "נציגה", "Customer", "לקוח".
     """
     lines = [_after_clock(line) for line in text.splitlines()]
-    known, said = labels_in([line for _, line in lines]), []
+    known, found = labels_in([line for _, line in lines]), []
     for start_s, line in lines:
         label, rest = split_label(line, known)
         if label is not None or not known:
-            said.append(Said(label, rest, start_s))
-        elif said:
-            last = said.pop()
-            said.append(Said(last.speaker, f"{last.text} {rest}", last.start_s))
-    return Parsed(said)
+            found.append((label, start_s, [rest]))
+        elif found:
+            found[-1][2].append(rest)
+    return Parsed([Said(label, " ".join(parts), start_s) for label, start_s, parts in found])
 
 
 def speakers_of(text):

@@ -15,6 +15,8 @@ EVERYBODY = "*"  # in `speakers`: all who are not named
 OTHER = 0.95
 MOST_NAMED = 20  # speakers named in an answer
 _MOST_HITS = 2  # of one cue: who says it ten times is no surer
+# People present themselves early: so many turns, and characters of each, are looked at.
+_LISTENED, _HEARD = 400, 1_000
 _FIRST = 0.6  # who answers a call's first word is more often the agent
 # The evidence is counted as if its cues were independent, which they are not.
 _TRUST = 0.75
@@ -69,7 +71,7 @@ _CUES = (
     (1.0, r"بفتحلك|بوقف|بكون عندك|بشوفلك"),
     # Presents a company in its first words.
     (1.6, r"(?<!\w)(?:כאן|זה|זאת) \S+ מ[א-ת]{3,}|^\S+ מ[א-ת]{3,}(?: \S+)? (?:שלום|מה שלומ|ערב|בוקר|מדבר)"),
-    (1.6, r"\w+ speaking(?!\w)"),
+    (1.6, r" speaking(?!\w)"),
     (1.6, r"^(?:\S+ ){2,3}(?:שלום|בוקר טוב|ערב טוב|אחר צהריים|צהריים טובים|במה|מה תרצו)"),
     (1.6, r"^компания|معك \S+$"),
     # Wants something of them.
@@ -135,7 +137,8 @@ def find_roles(said, given):
     """{speaker: Role} of what was said, with None for a speaker without a name.
 
     `given` {speaker: role} is the sender's word, EVERYBODY standing for those not named; it goes before the transcript's own,
-    and that before what is inferred. Raises Invalid where a given speaker is not there or one's role is less sure than SURE: its errors name the speakers.
+    and that before what is inferred. Raises Invalid where a given speaker is not there, or one's role is less sure than SURE:
+    its errors name the speakers.
     """
     spoken = defaultdict(list)
     for one in said:
@@ -161,7 +164,7 @@ def infer(said):
 
 
 def _inferred(said, known, left):
-    found, hits = {}, Counter(one.speaker for one in said if _MACHINE.search(normalise(one.text)))
+    found, hits = {}, Counter(one.speaker for one in said[:_LISTENED] if _MACHINE.search(normalise(one.text[:_HEARD])))
     for speaker in left:
         if hits[speaker]:
             found[speaker] = Role("bot", _sigmoid(_BOT * hits[speaker]))
@@ -186,7 +189,7 @@ def _inferred(said, known, left):
 
 def _evidence(said):
     """{speaker: log-odds that he is the agent} of what people said to each other."""
-    texts = [(one.speaker, normalise(one.text).lower()) for one in said]
+    texts = [(one.speaker, normalise(one.text[:_HEARD]).lower()) for one in said[:_LISTENED]]
     evidence, spoken = Counter(), defaultdict(list)
     for speaker, text in texts:
         spoken[speaker].append(text)
