@@ -13,7 +13,7 @@ from service.api.interactions import receive
 from service.channels.transcripts import FORMATS
 from service.channels.transcripts.contract import HEBREW_CALL, SentTranscript, TranscriptIn, to_interaction
 from service.channels.transcripts.speakers import EVERYBODY
-from service.errors import Invalid, faults_of
+from service.errors import Invalid, UnsupportedMediaType, faults_of
 from service.interaction import CHANNELS
 
 router = APIRouter(tags=["interactions"])
@@ -26,13 +26,15 @@ WEBVTT = """WEBVTT
 00:03.500 --> 00:07.000
 <v Dana>שוב חייבתם אותי פעמיים נמאס לי
 """
+OBJECT = SentTranscript.model_json_schema(ref_template="#/components/schemas/{model}")
+del OBJECT["$defs"]  # POST /v1/interactions describes them
 BODY = {
     "requestBody": {
         "required": True,
         "description": "The file as it is, its particulars in the query; or an object of the particulars and the `transcript`.",
         "content": {
             "application/json": {
-                "schema": {"anyOf": [SentTranscript.model_json_schema(), {"type": "object"}]},
+                "schema": {"anyOf": [OBJECT, {"type": "object"}]},
                 "examples": {"object with its particulars": {"value": HEBREW_CALL}},
             },
             "text/plain": {"schema": {"type": "string"}, "examples": {"WebVTT": {"value": WEBVTT}}},
@@ -62,6 +64,8 @@ class Particulars(BaseModel):
 
 
 async def body(request: Request):
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise UnsupportedMediaType("send the file itself, not a form: curl --data-binary @call.vtt")
     return await request.body()
 
 
@@ -72,7 +76,7 @@ async def body(request: Request):
     summary="Send the transcript of a call or a chat, as it is",
     openapi_extra=BODY,
     responses={
-        **answers(TranscriptOutcome, 400, 401, 403, 413, 422, 503),
+        **answers(TranscriptOutcome, 401, 403, 413, 415, 422, 503),
         200: {"model": TranscriptOutcome, "description": "It was there already"},
         201: {"model": TranscriptOutcome, "description": "Stored and read"},
         202: {"model": TranscriptOutcome, "description": "Durable, and not read yet"},

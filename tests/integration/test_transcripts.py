@@ -178,6 +178,18 @@ def test_a_body_too_large_is_refused(house):
     assert post(house, b"A" * (most + 1)).status_code == 413
 
 
+def test_a_form_is_refused_with_the_way_to_send_a_file(house):
+    answer = house.client.post("/v1/transcripts", files={"file": ("call.txt", CALL.encode())}, params=QUERY)
+    assert (answer.status_code, "--data-binary" in answer.json()["detail"]) == (415, True)
+
+
+def test_the_description_of_the_api_refers_to_nothing_that_is_not_there(house):
+    described = house.client.get("/openapi.json").json()
+    wanted = {part.split('"')[0] for part in json.dumps(described).split('"$ref": "')[1:]}
+    assert wanted
+    assert {f"#/components/schemas/{name}" for name in described["components"]["schemas"]} >= wanted
+
+
 def test_nothing_of_a_transcript_is_in_the_log(house, caplog):
     caplog.set_level("INFO", "moodline")
     post(house, CALL.replace("הכסף", "סודסוד"), customer="דנה")

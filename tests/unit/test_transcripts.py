@@ -469,8 +469,8 @@ def survives(sent, format=None):
     for turn in made.turns:
         assert turn.text.encode() and "\0" not in turn.text
         assert turn.confidence is None or 0 <= turn.confidence <= 1
-        for time in (turn.start_s, turn.end_s):
-            assert time is None or 0 <= time <= 2 * 10_000_000
+        for moment in (turn.start_s, turn.end_s):
+            assert moment is None or 0 <= moment <= 2 * 10_000_000
 
 
 JSON_FILES = {name: json.loads(sample(name)) for name in FILES if name.endswith(".json")}
@@ -478,7 +478,7 @@ PATHS = {name: list(places(data)) for name, data in JSON_FILES.items()}
 
 
 @pytest.mark.parametrize("name", JSON_FILES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_changed_json_is_read_or_refused(name, data):
     value = JSON_FILES[name]
@@ -491,7 +491,7 @@ def test_changed_json_is_read_or_refused(name, data):
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_changed_bytes_are_read_or_refused(name, data):
     body = bytearray(sample(name))
@@ -527,7 +527,7 @@ def test_what_is_no_transcript_is_refused(sent, format):
 def test_json_that_was_cut_is_not_taken_for_lines_of_text():
     for name in JSON_FILES:
         body = sample(name)
-        for end in range(len(body) // 2, len(body) // 2 + 40):
+        for end in range(len(body) // 2, len(body) // 2 + 40, 3):
             with pytest.raises(Invalid):
                 read(body[:end])
 
@@ -537,10 +537,10 @@ def test_json_that_was_cut_is_not_taken_for_lines_of_text():
 )
 @pytest.mark.parametrize("format", ["webvtt", "srt", "text"])
 def test_no_text_takes_more_time_than_its_length(piece, format):
-    body = "WEBVTT\n\n00:01.000 --> 00:02.000\nA: " + piece * (300_000 // len(piece))
+    body = "WEBVTT\n\n00:01.000 --> 00:02.000\nA: " + piece * (60_000 // len(piece))
     began = time.perf_counter()
     survives(body, format)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 2
 
 
 def test_ten_thousand_lines_are_read_in_a_moment():

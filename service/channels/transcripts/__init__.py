@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from service.channels.transcripts.captions import TIMING, parse_srt, parse_webvtt
 from service.channels.transcripts.centres import parse_contact_lens, parse_genesys
-from service.channels.transcripts.plain import parse_text, speakers_of
+from service.channels.transcripts.plain import parse_text
 from service.channels.transcripts.recognisers import (
     parse_assemblyai,
     parse_deepgram,
@@ -28,6 +28,7 @@ JSON = {
     "google": parse_google,
 }
 FORMATS = (*WRITTEN, *JSON)
+MOST_CHARACTERS = 1_000_000  # of a written transcript: ten times a call of two hours
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 _HEBREW_UTF8 = re.compile(rb"\xd7[\x90-\xaa]")
@@ -48,10 +49,12 @@ def read(sent, format=None):
     Raises Invalid where it can't be decoded, is of no known format or not of the given one, or holds no words.
     """
     text, data = _opened(sent)
-    format = format or detect(text, data)
+    format = format or detect(text[:MOST_CHARACTERS], data)
     if format is None:
         raise fault("format", f"is not recognised: give one of {', '.join(FORMATS)}")
     if format in WRITTEN:
+        if len(text) > MOST_CHARACTERS:
+            raise fault("transcript", f"is longer than {MOST_CHARACTERS:,} characters")
         parsed = WRITTEN[format](text)
     elif isinstance(data, dict) or (format == "whisper" and isinstance(data, list)):
         parsed = JSON[format](data)
@@ -86,7 +89,7 @@ def detect(text, data):
         return "webvtt"
     if any(TIMING.match(line) for line in text.splitlines()):
         return "srt"
-    return "text" if len(speakers_of(text)) > 1 else None
+    return "text" if len({one.speaker for one in parse_text(text).said} - {None}) > 1 else None
 
 
 def _detect_json(data):

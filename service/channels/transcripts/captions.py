@@ -7,7 +7,7 @@ second voice; pysubs2 and srt know no voices.
 import html
 import re
 
-from service.channels.transcripts.plain import labels_in, split_label
+from service.channels.transcripts.plain import split_labels
 from service.channels.transcripts.said import MOST_SECONDS, Parsed, Said, label_of, text_of
 
 _TIME = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
@@ -34,23 +34,19 @@ def parse_srt(text):
 
 
 def _parse(text, blank_goes_on):
-    pieces = []
+    pieces = []  # (start, end, voice or None, line)
     for start_s, end_s, lines in _cues(text, blank_goes_on):
-        if any(_VOICE.search(line) for line in lines):
-            pieces += [(start_s, end_s, voice, said) for voice, said in _voices("\n".join(lines))]
+        payload = "\n".join(lines)
+        if _VOICE.search(payload):
+            pieces += [(start_s, end_s, voice, said) for voice, said in _voices(payload)]
         else:
-            pieces.append((start_s, end_s, None, _plain("\n".join(lines))))
-    nameless = [line for *_, voice, said in pieces if voice is None for line in said.splitlines()]
-    known, said = labels_in(nameless), []
-    for start_s, end_s, voice, words in pieces:
-        if voice is not None:
-            said.append(Said(voice, words, start_s, end_s))
-            continue
-        for line in words.splitlines():
-            label, rest = split_label(line, known)
-            if label is None and said and (start_s, end_s) == (said[-1].start_s, said[-1].end_s):
-                label = said[-1].speaker
-            said.append(Said(label, rest, start_s, end_s))
+            pieces += [(start_s, end_s, None, line) for line in _plain(payload).splitlines()]
+    named, said = iter(split_labels([line for *_, voice, line in pieces if voice is None])), []
+    for start_s, end_s, voice, line in pieces:
+        speaker, words = (voice, line) if voice is not None else next(named)
+        if speaker is None and said and (start_s, end_s) == (said[-1].start_s, said[-1].end_s):
+            speaker = said[-1].speaker  # a further line of the same cue
+        said.append(Said(speaker, words, start_s, end_s))
     return Parsed(said)
 
 
