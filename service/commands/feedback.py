@@ -125,15 +125,18 @@ def import_command(
         raise MoodlineError(f"there is no format {format}: choose from auto, {', '.join(FORMATS)}")
     if id and len(files) > 1:
         raise MoodlineError("--id is of one transcript: give one file")
+    engine = open_database(settings)
     for file in files:
         name = f"{file.name}: " if len(files) > 1 else ""
         if format or file.suffix.lower() in CAPTIONS:
-            refused += _store_transcript(settings, file, (told | {"format": format if format != "auto" else None}))
+            refused += _store_transcript(
+                engine, settings, file, told | {"format": format if format != "auto" else None}
+            )
             continue
-        defaults = {name: value for name, value in (("source", source), ("channel", channel)) if value}
+        defaults = {field: value for field, value in (("source", source), ("channel", channel)) if value}
         with open(file, "rb") as stream:
             total = sum(1 for _ in stream)
-        refused += [(f"{name}line {at}", why) for at, why in _store(settings, read_rows(file), total, defaults)]
+        refused += [(f"{name}line {at}", why) for at, why in _store(engine, settings, read_rows(file), total, defaults)]
     if read:
         drain(settings)
     for place, fault in refused:
@@ -142,7 +145,7 @@ def import_command(
         raise typer.Exit(1)
 
 
-def _store_transcript(settings, file, told):
+def _store_transcript(engine, settings, file, told):
     """Store one transcript with what the command told of it; prints what was taken for granted, returns [(file, why)] if it is refused."""
     sent, known = file.read_bytes(), {name: value for name, value in told.items() if value}
     known.setdefault("id", file.name)
@@ -160,7 +163,7 @@ def _store_transcript(settings, file, told):
         return [(file.name, "; ".join(f"{one['field']}: {one['message']}" for one in faults_of(error.errors())))]
     except RequestError as error:
         return [(file.name, "; ".join(f"{one['field']} {one['message']}" for one in error.errors) or error.detail)]
-    with transaction(open_database(settings)) as connection:
+    with transaction(engine) as connection:
         [stored] = accept(connection, [interaction])
     who = ", ".join(f"{name or 'everybody'} {role.role} ({role.confidence:.2f})" for name, role in roles.items())
     out.print(
@@ -174,9 +177,9 @@ def _store_transcript(settings, file, told):
     return []
 
 
-def _store(settings, rows, total, defaults):
+def _store(engine, settings, rows, total, defaults):
     """Check and store rows in batches; returns the refused ones as (line number, why)."""
-    engine, batches, refused, counts = open_database(settings), {True: [], False: []}, [], {True: 0, False: 0}
+    batches, refused, counts = {True: [], False: []}, [], {True: 0, False: 0}
 
     def flush(are_events):
         with transaction(engine) as connection:

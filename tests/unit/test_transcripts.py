@@ -543,9 +543,10 @@ def test_no_text_takes_more_time_than_its_length(piece, format):
     assert time.perf_counter() - began < 2
 
 
-def test_ten_thousand_lines_are_read_in_a_moment():
-    lines = "".join(
-        f"{n}\n00:{n // 60 % 60:02}:{n % 60:02},000 --> 00:{n // 60 % 60:02}:{n % 60:02},900\nspeaker {n % 2}: {'א ' * 50}\n\n"
-        for n in range(10_000)
-    )
-    assert len(said(lines, "srt")) > 1_000
+def test_a_long_transcript_is_read_and_an_endless_one_refused():
+    cue = "00:{0:02}:{1:02},000 --> 00:{0:02}:{1:02},900\nspeaker {2}: {3}\n\n"
+    lines = "".join(cue.format(n // 60, n % 60, n % 2, "א " * 30) for n in range(3_600))
+    assert len(said(lines, "srt")) == 3_600
+    assert "longer than" in refused(lines * 3, "srt")["transcript"]
+    with pytest.raises(Invalid, match="more than 2,000 turns"):
+        interaction(lines, speakers={"*": "customer"})
