@@ -11,7 +11,7 @@ from service.api.answers import TranscriptOutcome
 from service.api.common import Parts, answers, parts, requires
 from service.api.interactions import receive
 from service.channels.transcripts import FORMATS
-from service.channels.transcripts.contract import HEBREW_CALL, SentTranscript, TranscriptIn, to_interaction
+from service.channels.transcripts.contract import HEBREW_CALL, SentTranscript, TranscriptIn, owner_of, to_interaction
 from service.channels.transcripts.speakers import EVERYBODY
 from service.errors import Invalid, UnsupportedMediaType, faults_of
 from service.interaction import CHANNELS
@@ -126,8 +126,5 @@ def from_query(particulars):
     if "occurred_at" in told:
         # A plus sign that was not escaped in a URL comes as a space.
         told["occurred_at"] = told["occurred_at"].replace(" ", "+")
-    customer = {} if particulars.customer is None else {"id": particulars.customer}
-    if particulars.identity is not None:
-        kind, _, value = particulars.identity.partition(":")
-        customer["identity"] = {"kind": kind, "value": value}
-    return told | ({"customer": customer} if customer else {})
+    owner = owner_of(particulars.customer, particulars.identity)
+    return told | ({"customer": owner} if owner else {})

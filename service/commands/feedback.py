@@ -112,15 +112,8 @@ def import_command(
     moodline import --format whisper call.json --speakers A=agent,B=customer --customer dana-levi
     """
     settings, refused = open_settings(), []
-    told = {
-        "source": source or "import",
-        "channel": channel,
-        "speakers": speakers,
-        "customer": customer,
-        "identity": identity,
-        "id": id,
-        "occurred_at": occurred_at,
-    }
+    known = {"speakers": speakers, "id": id, "occurred_at": occurred_at}
+    owner = contract.owner_of(customer, identity)
     if format not in (None, "auto", *FORMATS):
         raise MoodlineError(f"there is no format {format}: choose from auto, {', '.join(FORMATS)}")
     if id and len(files) > 1:
@@ -129,10 +122,15 @@ def import_command(
     for file in files:
         name = f"{file.name}: " if len(files) > 1 else ""
         if format or file.suffix.lower() in CAPTIONS:
-            refused += _store_transcript(
-                engine, settings, file, told | {"format": format if format != "auto" else None}
-            )
+            told = known | {
+                "source": source or "import",
+                "channel": channel,
+                "format": None if format == "auto" else format,
+            }
+            refused += _store_transcript(engine, settings, file, told, owner)
             continue
+        if owner or any(known.values()):
+            raise MoodlineError(f"{file.name} is no transcript: what tells of one needs --format (auto, if in doubt)")
         defaults = {field: value for field, value in (("source", source), ("channel", channel)) if value}
         with open(file, "rb") as stream:
             total = sum(1 for _ in stream)
@@ -145,16 +143,12 @@ def import_command(
         raise typer.Exit(1)
 
 
-def _store_transcript(engine, settings, file, told):
+def _store_transcript(engine, settings, file, told, owner):
     """Store one transcript with what the command told of it; prints what was taken for granted, returns [(file, why)] if it is refused."""
     sent, known = file.read_bytes(), {name: value for name, value in told.items() if value}
     known.setdefault("id", file.name)
-    customer = {"id": known.pop("customer")} if "customer" in known else {}
-    if "identity" in known:
-        kind, _, value = known.pop("identity").partition(":")
-        customer["identity"] = {"kind": kind, "value": value}
     # Nobody knows the caller: one of their own until `PUT /v1/customers/{id}/identities` tells who it was.
-    known["customer"] = customer or {"identity": {"kind": "call", "value": known["id"]}}
+    known["customer"] = owner or {"identity": {"kind": "call", "value": known["id"]}}
     changed_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
     try:
         given = TranscriptIn.model_validate(known)
@@ -171,7 +165,7 @@ def _store_transcript(engine, settings, file, told):
     )
     if interaction.occurred_at == changed_at:
         out.print(f"  --occurred-at was not given: the time of the file, {changed_at.isoformat(timespec='seconds')}")
-    if not customer:
+    if not owner:
         shown = escape(terminal.shown("{kind}:{value}".format(**known["customer"]["identity"]).lower()))
         out.print(f"  whose it is was not given, so it is kept as {shown}: give --customer ID or --identity KIND:VALUE")
     return []

@@ -62,5 +62,8 @@ def test_captions_are_transcripts_without_being_told_and_an_unknown_format_is_re
     done = moodline("import", SAMPLES / "call.vtt", "--identity", "phone:050-555-0177", "--no-read", data_dir=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "webvtt, Roni Agmon agent" in done.stdout and "whose it is" not in done.stdout
+    (tmp_path / "rows.csv").write_text("id\n1\n")
+    lost = moodline("import", tmp_path / "rows.csv", "--customer", "dana", data_dir=tmp_path)
+    assert (lost.returncode, "is no transcript" in lost.stderr) == (1, True)
     bad = moodline("import", "--format", "mp3", SAMPLES / "call.vtt", data_dir=tmp_path)
     assert (bad.returncode, "choose from auto, webvtt" in bad.stderr) == (1, True)

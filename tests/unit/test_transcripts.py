@@ -60,6 +60,8 @@ def test_each_sample_tells_a_whole_conversation_in_order(name):
     roles = find_roles(found, {})
     assert {"agent", "customer"} <= {role.role for role in roles.values()}
     starts = [one.start_s for one in found if one.start_s is not None]
+    assert max(starts, default=60) - min(starts, default=0) > 30  # seconds, whatever the format counts in
+    assert max(starts, default=60) < 600
     assert starts == sorted(starts)
     for one in found:
         assert None in (one.start_s, one.end_s) or one.start_s <= one.end_s
@@ -210,6 +212,16 @@ def test_deepgram_channels_are_speakers_and_words_do_without_utterances():
     assert told(data) == [("0", "שלום"), ("1", "היי לך")]
 
 
+def test_utterances_of_two_channels_are_told_in_the_order_of_their_times():
+    told_apart = [("שתיים", 5.0, 1), ("אחת", 1.0, 0), ("שלוש", 9.0, 0)]
+    utterances = [
+        {"transcript": text, "start": start, "end": start + 1, "channel": channel}
+        for text, start, channel in told_apart
+    ]
+    data = {"results": {"channels": [{}, {}], "utterances": utterances}}
+    assert told(data) == [("0", "אחת"), ("1", "שתיים"), ("0", "שלוש")]
+
+
 def test_google_v1_repeats_all_words_in_its_last_result():
     def words(*tagged):
         return [
@@ -248,6 +260,22 @@ def test_contact_lens_events_and_attachments_are_no_speech_and_chat_messages_sta
     assert len(texts) == 11 and not any("joined" in text or "plates" in text for text in texts)
     assert transcript.parsed.started_at.isoformat() == "2026-11-18T09:30:39.145000+00:00"
     assert Counter(one.role for one in transcript.parsed.said) == {"customer": 6, "agent": 4, "bot": 1}
+
+
+@pytest.mark.parametrize("kind", ["EVENT", "ATTACHMENT", "CONNECTION_ACK"])
+def test_a_row_that_is_no_message_is_left_out_whatever_it_holds(kind):
+    rows = [
+        {"ParticipantId": "c", "ParticipantRole": "CUSTOMER", "Content": f"טקסט {n}", "Type": t}
+        for n, t in enumerate([kind, "MESSAGE"])
+    ]
+    assert [one.text for one in said({"Transcript": rows})] == ["טקסט 1"]
+    rows = [
+        {
+            "Content": '{"templateType": "ListPicker"}',
+            "ContentType": "application/vnd.amazonaws.connect.message.interactive",
+        }
+    ]
+    assert "holds no words" in refused({"Transcript": rows})["transcript"]
 
 
 def test_contact_lens_calls_know_their_participants_by_id_or_by_name():

@@ -106,6 +106,15 @@ class SentTranscript(TranscriptIn):
     transcript: Any = Field(description="the recogniser's JSON, or the text of a file")
 
 
+def owner_of(customer, identity):
+    """CustomerIn's form of a customer's id and of an identity as KIND:VALUE, each None where it was not given; {} of neither."""
+    owner = {} if customer is None else {"id": customer}
+    if identity is not None:
+        kind, _, value = identity.partition(":")
+        owner["identity"] = {"kind": kind, "value": value}
+    return owner
+
+
 def to_interaction(given, sent, phone_region, otherwise_at=None):
     """(Interaction, format, {speaker: Role}) of a checked TranscriptIn and the transcript as it was sent.
 
