@@ -11,7 +11,7 @@ from service.text import normalise
 
 SURE = 0.8  # below it the sender is asked
 EVERYBODY = "*"  # in `speakers`: all who are not named
-# Where two speak and one is known: two customers, or two agents, on one line are rare.
+# Where all but one are known: two customers, two agents, or an agent with a machine, on one line are rare.
 OTHER = 0.95
 MOST_NAMED = 20  # speakers named in an answer
 _MOST_HITS = 2  # of one cue: who says it ten times is no surer
@@ -153,7 +153,7 @@ def find_roles(said, given):
     left = [speaker for speaker in spoken if speaker not in found]
     if left:
         found |= _inferred(said, found, left)
-    _refuse_doubts(found, spoken)
+    _refuse_doubts(found)
     return {speaker: found[speaker] for speaker in spoken}
 
 
@@ -169,26 +169,23 @@ def _inferred(said, known, left):
         if hits[speaker]:
             found[speaker] = Role("bot", _sigmoid(_BOT * hits[speaker]))
     people = [speaker for speaker in left if speaker not in found]
-    roles = {role.role for role in known.values()} - {"bot"}
-    if len(people) == 1 and len(roles) == 1:
-        other = "customer" if "agent" in roles else "agent"
-        return found | {people[0]: Role(other, OTHER)}
     machines = {speaker for speaker, role in (known | found).items() if role.role == "bot"}
+    roles = {role.role for role in known.values()} - {"bot"}
+    if len(people) == 1 and (len(roles) == 1 or (machines and not roles)):
+        return found | {people[0]: Role("agent" if "customer" in roles else "customer", OTHER)}
     evidence = _evidence([one for one in said if one.speaker not in machines])
     evidence = {speaker: evidence[speaker] for speaker in people}
-    # Two are told apart by their difference; one alone, and each of many, rather by himself.
+    # Two are told apart by the difference between them; of many, and of one alone, each rather by what they say themselves.
     middle = (max(evidence.values()) + min(evidence.values())) / 2 if evidence else 0
-    scale = 2 if len(evidence) == 2 else 1
+    scale, pull = {1: (1, 0), 2: (2, 1)}.get(len(evidence), (1, 0.5))
     for speaker, weight in evidence.items():
-        agent = _sigmoid(
-            _TRUST * scale * (weight - (middle if len(evidence) == 2 else middle / 2 if len(evidence) > 2 else 0))
-        )
+        agent = _sigmoid(_TRUST * scale * (weight - pull * middle))
         found[speaker] = Role("agent", agent) if agent >= 0.5 else Role("customer", 1 - agent)
     return found
 
 
 def _evidence(said):
-    """{speaker: log-odds that he is the agent} of what people said to each other."""
+    """{speaker: log-odds that they are the agent} of what people said to each other."""
     texts = [(one.speaker, normalise(one.text[:_HEARD]).lower()) for one in said[:_LISTENED]]
     evidence, spoken = Counter(), defaultdict(list)
     for speaker, text in texts:
@@ -233,7 +230,7 @@ def _refuse_strangers(given, spoken):
         )
 
 
-def _refuse_doubts(found, spoken):
+def _refuse_doubts(found):
     doubts = {}
     for speaker, role in found.items():
         if speaker is None and role.confidence < 1 and len(found) == 1:
