@@ -27,6 +27,7 @@ from service.api import (
     signals,
     stream,
     subscriptions,
+    transcripts,
     webhooks,
 )
 from service.api.common import Parts, Queue, problem
@@ -82,18 +83,8 @@ def create_app(parts):
     )
     app.state.parts = parts
     metrics.MODEL.labels(parts.model.name, parts.model.version).set(1)
-    for module in (
-        interactions,
-        webhooks,
-        events,
-        customers,
-        signals,
-        insights,
-        sentiment,
-        subscriptions,
-        stream,
-        health,
-    ):
+    senders = (interactions, transcripts, webhooks, events)
+    for module in (*senders, customers, signals, insights, sentiment, subscriptions, stream, health):
         app.include_router(module.router)
     for kind in (RequestError, RequestValidationError, HTTPException, SQLAlchemyError):
         app.add_exception_handler(kind, lambda request, error: answer(error, parts.settings))

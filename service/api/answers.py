@@ -227,6 +227,18 @@ class Outcome(Stored):
     mood: Mood | None
 
 
+class SpeakerRole(Answer):
+    role: Literal["customer", "agent", "bot"]
+    confidence: float = Field(
+        description="1 where the sender or the transcript told it; else how sure the inference is"
+    )
+
+
+class TranscriptOutcome(Outcome):
+    format: str = Field(examples=["whisper"])
+    speakers: dict[str, SpeakerRole] = Field(description="by the transcript's own names; * where it tells none apart")
+
+
 class Receipt(Answer):
     source: str
     id: str

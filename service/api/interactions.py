@@ -65,10 +65,19 @@ def post_interactions(
     many = isinstance(sent, list)
     wait = not many if wait is None else wait
     batch = [to_interaction(one, service.settings.phone_region) for one in (sent if many else [sent])]
+    accepted, told, status = receive(service, batch, wait, query.outcomes if wait or not many else query.receipts)
+    if many:
+        new = sum(one.new for one in accepted)
+        answers = [one | {"new": each.new} for one, each in zip(told, accepted)]
+        return JSONResponse({"accepted": new, "duplicates": len(batch) - new, "interactions": answers}, status)
+    return JSONResponse(told[0], status)
+
+
+def receive(service, batch, wait, tell=query.outcomes):
+    """Store a batch of Interactions and, with `wait`, read it; returns (an Accepted for each, what `tell` tells of them, HTTP status)."""
     lease = Lease.taken(service.settings.lease_s) if wait else None
     with transaction(service.engine) as connection:
         accepted = accept(connection, batch, lease)
-    new = sum(one.new for one in accepted)
     for interaction, one in zip(batch, accepted):
         metrics.ACCEPTED.labels(interaction.channel, "new" if one.new else "duplicate").inc()
     pks = [one.pk for one in accepted]
@@ -77,13 +86,9 @@ def post_interactions(
     else:
         service.worker.wake()
     with reading(service.engine) as connection:
-        told = query.outcomes(connection, pks) if wait or not many else query.receipts(connection, pks)
+        told = tell(connection, pks)
     unread = any(one["status"] == PENDING for one in told)
-    status = (202 if unread or not wait else 201) if new else 200
-    if many:
-        answers = [one | {"new": each.new} for one, each in zip(told, accepted)]
-        return JSONResponse({"accepted": new, "duplicates": len(batch) - new, "interactions": answers}, status)
-    return JSONResponse(told[0], status)
+    return accepted, told, (202 if unread or not wait else 201) if any(one.new for one in accepted) else 200
 
 
 @router.post(

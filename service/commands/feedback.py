@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,14 +13,17 @@ from rich.markup import escape
 from service import query, terminal
 from service.channels.export import read_rows
 from service.channels.native import EventIn, IdentityIn, InteractionIn, to_happening, to_identity, to_interaction
+from service.channels.transcripts import FORMATS, contract
+from service.channels.transcripts.contract import TranscriptIn
 from service.commands.common import drain, open_database, open_settings, print_table, shown_evidence
 from service.database import reading, transaction
-from service.errors import MoodlineError, NotFound, faults_of
+from service.errors import MoodlineError, NotFound, RequestError, faults_of
 from service.ingest import accept, accept_events
 from service.terminal import err, out
 
 app = typer.Typer()
 IMPORT_BATCH = 200
+CAPTIONS = (".vtt", ".srt")  # always transcripts
 SCORE_BATCH = 64
 
 
@@ -73,43 +77,103 @@ def _score_row(line):
 
 @app.command("import")
 def import_command(
-    file: Annotated[
-        Path,
+    files: Annotated[
+        list[Path],
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help="CSV with a header, or JSON lines in the form of POST /v1/interactions or, for events, POST /v1/events",
+            metavar="FILE...",
+            help="CSV with a header, or JSON lines in the form of POST /v1/interactions or, for events, POST /v1/events; or transcripts",
         ),
     ],
-    source: Annotated[str | None, typer.Option(help="source of lines that name none")] = None,
-    channel: Annotated[str | None, typer.Option(help="channel of lines that name none")] = None,
+    source: Annotated[str | None, typer.Option(help="source of lines that name none, or of the transcripts")] = None,
+    channel: Annotated[str | None, typer.Option(help="channel of lines that name none, or of the transcripts")] = None,
     read: Annotated[
         bool, typer.Option(help="read the interactions here; --no-read leaves it to a running service or worker")
     ] = True,
+    format: Annotated[
+        str | None,
+        typer.Option(help=f"the files are transcripts: auto, {', '.join(FORMATS)}; .vtt and .srt always are"),
+    ] = None,
+    speakers: Annotated[str | None, typer.Option(help="who is who in a transcript: A=agent,B=customer")] = None,
+    customer: Annotated[str | None, typer.Option(help="of a transcript: the company's own id of the customer")] = None,
+    identity: Annotated[str | None, typer.Option(help="of a transcript: KIND:VALUE of the customer's identity")] = None,
+    id: Annotated[str | None, typer.Option(help="of a transcript; default: the file's name")] = None,
+    occurred_at: Annotated[
+        str | None, typer.Option(help="of a transcript; default: what it tells, or the time of the file")
+    ] = None,
 ):
-    """Load an export of past interactions or events. Run it again after an interruption: what is there already is skipped.
+    """Load an export of past interactions or events, or transcripts. Run it again after an interruption: what is there already is skipped.
 
     CSV columns: id, source, channel, customer_id (or identity_kind and identity_value), occurred_at, text, and if known
     stage, agent, team, rating_kind, rating_value, turns (JSON), attributes (JSON). A line with `kind` is an event.
 
-    [dim]Example:[/]  moodline import export.csv --source zendesk --channel chat
+    [dim]Examples:[/]  moodline import export.csv --source zendesk --channel chat
+    moodline import --format whisper call.json --speakers A=agent,B=customer --customer dana-levi
     """
-    settings = open_settings()
-    defaults = {name: value for name, value in (("source", source), ("channel", channel)) if value}
-    with open(file, "rb") as stream:
-        total = sum(1 for _ in stream)
-    refused = _store(settings, read_rows(file), total, defaults)
+    settings, refused = open_settings(), []
+    known = {"speakers": speakers, "id": id, "occurred_at": occurred_at}
+    owner = contract.owner_of(customer, identity)
+    if format not in (None, "auto", *FORMATS):
+        raise MoodlineError(f"there is no format {format}: choose from auto, {', '.join(FORMATS)}")
+    if id and len(files) > 1:
+        raise MoodlineError("--id is of one transcript: give one file")
+    engine = open_database(settings)
+    for file in files:
+        name = f"{file.name}: " if len(files) > 1 else ""
+        if format or file.suffix.lower() in CAPTIONS:
+            told = known | {
+                "source": source or "import",
+                "channel": channel,
+                "format": None if format == "auto" else format,
+            }
+            refused += _store_transcript(engine, settings, file, told, owner)
+            continue
+        if owner or any(known.values()):
+            raise MoodlineError(f"{file.name} is no transcript: what tells of one needs --format (auto, if in doubt)")
+        defaults = {field: value for field, value in (("source", source), ("channel", channel)) if value}
+        with open(file, "rb") as stream:
+            total = sum(1 for _ in stream)
+        refused += [(f"{name}line {at}", why) for at, why in _store(engine, settings, read_rows(file), total, defaults)]
     if read:
         drain(settings)
-    for number, fault in refused:
-        err.print(f"[red]refused[/] line {number}: {escape(terminal.shown(fault, most=1_000))}", soft_wrap=True)
+    for place, fault in refused:
+        err.print(f"[red]refused[/] {escape(place)}: {escape(terminal.shown(fault, most=1_000))}", soft_wrap=True)
     if refused:
         raise typer.Exit(1)
 
 
-def _store(settings, rows, total, defaults):
+def _store_transcript(engine, settings, file, told, owner):
+    """Store one transcript with what the command told of it; prints what was taken for granted, returns [(file, why)] if it is refused."""
+    sent, known = file.read_bytes(), {name: value for name, value in told.items() if value}
+    known.setdefault("id", file.name)
+    # Nobody knows the caller: one of their own until `PUT /v1/customers/{id}/identities` tells who it was.
+    known["customer"] = owner or {"identity": {"kind": "call", "value": known["id"]}}
+    changed_at = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+    try:
+        given = TranscriptIn.model_validate(known)
+        interaction, format, roles = contract.to_interaction(given, sent, settings.phone_region, changed_at)
+    except ValidationError as error:
+        return [(file.name, "; ".join(f"{one['field']}: {one['message']}" for one in faults_of(error.errors())))]
+    except RequestError as error:
+        return [(file.name, "; ".join(f"{one['field']} {one['message']}" for one in error.errors) or error.detail)]
+    with transaction(engine) as connection:
+        [stored] = accept(connection, [interaction])
+    who = ", ".join(f"{name or 'everybody'} {role.role} ({role.confidence:.2f})" for name, role in roles.items())
+    out.print(
+        f"{'stored' if stored.new else 'there already'} {escape(file.name)}: {format}, {escape(terminal.shown(who))}"
+    )
+    if interaction.occurred_at == changed_at:
+        out.print(f"  --occurred-at was not given: the time of the file, {changed_at.isoformat(timespec='seconds')}")
+    if not owner:
+        shown = escape(terminal.shown("{kind}:{value}".format(**known["customer"]["identity"]).lower()))
+        out.print(f"  whose it is was not given, so it is kept as {shown}: give --customer ID or --identity KIND:VALUE")
+    return []
+
+
+def _store(engine, settings, rows, total, defaults):
     """Check and store rows in batches; returns the refused ones as (line number, why)."""
-    engine, batches, refused, counts = open_database(settings), {True: [], False: []}, [], {True: 0, False: 0}
+    batches, refused, counts = {True: [], False: []}, [], {True: 0, False: 0}
 
     def flush(are_events):
         with transaction(engine) as connection:

@@ -20,6 +20,7 @@ ROUTES = [
     ("POST", "/v1/interactions", sent(), {"ingest"}),
     ("GET", "/v1/interactions/desk/1", None, {"read"}),
     ("POST", "/v1/interactions/desk/1/turns", {"turns": [], "open": False}, {"ingest"}),
+    ("POST", "/v1/transcripts", {}, {"ingest"}),
     ("POST", "/v1/events", {}, {"ingest"}),
     ("GET", "/v1/customers", None, {"read"}),
     ("GET", "/v1/customers/dana", None, {"read"}),

@@ -4,6 +4,7 @@ import pytest
 
 from service.api import answers
 from service.channels.native import CALL, HEBREW_CHAT, SOCIAL_POST
+from service.channels.transcripts.contract import HEBREW_CALL
 from tests.integration.test_interactions import post
 from tests.standin import LEAVING, NEGATIVE, sent
 
@@ -18,6 +19,7 @@ def test_every_answer_has_its_documented_shape(house):
     check(answers.Outcome, post(house, HEBREW_CHAT))
     check(answers.Outcomes, post(house, [CALL, SOCIAL_POST]))
     check(answers.Interaction, get("/v1/interactions/call-centre/call-5"))
+    check(answers.TranscriptOutcome, house.client.post("/v1/transcripts", json=HEBREW_CALL))
     check(answers.Outcomes, post(house, [CALL, SOCIAL_POST], wait=True))
     low = {"kind": "csat", "value": 1}
     for number in range(3):

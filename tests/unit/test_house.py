@@ -5,12 +5,25 @@ import ast
 import pytest
 import typer.main
 
-from service.api import customers, events, health, insights, interactions, sentiment, signals, stream, subscriptions
+from service.api import (
+    customers,
+    events,
+    health,
+    insights,
+    interactions,
+    sentiment,
+    signals,
+    stream,
+    subscriptions,
+    transcripts,
+    webhooks,
+)
 from service.cli import app
 from service.settings import PREFIX, ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PURE = ["text", "interaction", "mood", "churn", "segments", "playbook", "sentiment.reading", "sentiment.language"]
+PURE += [f"channels.transcripts.{path.stem}" for path in (ROOT / "service" / "channels" / "transcripts").glob("*.py")]
 SERVICE = sorted((ROOT / "service").rglob("*.py"))
 
 
@@ -49,7 +62,8 @@ def test_every_setting_is_in_the_readme(name):
 
 
 def test_every_route_is_in_the_readme():
-    rooms = (interactions, events, customers, signals, insights, sentiment, subscriptions, stream, health)
+    senders = (interactions, transcripts, webhooks, events)
+    rooms = (*senders, customers, signals, insights, sentiment, subscriptions, stream, health)
     paths = {route.path.replace(":path", "") for room in rooms for route in room.router.routes}
     assert len(paths) >= 10
     assert not {path for path in paths if f" {path}`" not in README}
