@@ -20,8 +20,12 @@ _LETTERS = {language: re.compile(f"[{alphabet}]+") for language, alphabet in ALP
 _KEYED = {typed: re.compile(f'[{re.escape(keys)}"-]+') for typed, keys in _KEYS.items()}
 _BEFORE, _AFTER = '("', '?!)"…:'  # written by the same keys in all layouts
 _SPACES = re.compile(r"(\s+)")
-# English in the Hebrew layout puts ן, ם and ך (its i, o and l) where Hebrew never has them.
-_SIGNS_OF = {"he": re.compile("[ךםןףץ][א-ת]"), "la": re.compile("[A-Za-z]{2}"), "ru": re.compile("[А-Яа-яё]{2}")}
+# English in the Hebrew layout puts ן, ם and ך (its i, o and l) where Hebrew never has them: inside words and alone.
+_SIGNS_OF = {
+    "he": re.compile("[ךםןףץ][א-ת]|(?<![א-ת'\"])[ךםןףץ](?![א-ת])"),
+    "la": re.compile("[A-Za-z]{2}"),
+    "ru": re.compile("[А-Яа-яё]{2}"),
+}
 
 LINK = "http"  # what service.text makes of links
 LEAST_GAIN = 7.0  # nats by which what was meant must be likelier than what stands there

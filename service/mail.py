@@ -9,10 +9,11 @@ import re
 _MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 MOST_OF_A_LINE = 400  # a header or a closing is shorter
 _ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,64}")
-_OPENS = re.compile(r"\*?(?:on|בתאריך|ביום|ב-|le|el|am|il|em|في|بتاريخ|в|\S{2,3}[,.]?)\s", re.IGNORECASE)
+_OPENS = re.compile(r"\*?(?:on|בתאריך|ביום|ב-|le|el|am|il|em|في|بتاريخ|в|\S{2,3}[,.]?)\s|\d", re.IGNORECASE)
+_WHEN = re.compile(r"\b\d{4}\b|\d:\d\d")
 _WROTE = re.compile(
     r"(?:\bwrote|כתבו?|כתבה|כתב/ה|כתב\(ה\)|a écrit|escribió|schrieb\b.{0,120}|ha scritto|escreveu|написал(?:\(а\)|а|и)?|пишет|"
-    r"(?:كتب|كتبت)\b.{0,120})[\s*]*:?$",
+    r"(?:كتب|كتبت)\b.{0,120})[\s*]*:$",
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(
@@ -21,6 +22,7 @@ _SEPARATOR = re.compile(
     r"\s*[-_*]*$",
     re.IGNORECASE,
 )
+_RULE = re.compile(r"[_-]{5,}")
 _FROM = re.compile(r"\*?(?:from|מאת|de|от|من|von)\s?:", re.IGNORECASE)
 _HEADER = re.compile(
     r"\*?(?:sent|to|cc|subject|date|נשלח|אל|עותק|נושא|תאריך|envoyé|à|objet|enviado(?: el)?|para|asunto|fecha|отправлено|кому|тема|"
@@ -89,6 +91,8 @@ def _begins_quote(plain, at):
     line = plain[at]
     if not line:
         return False
+    if _RULE.fullmatch(line) and _FROM.match("".join(plain[at + 1 : at + 2])):
+        at, line = at + 1, plain[at + 1]
     if _SEPARATOR.match(line) or _wrote(plain, at, 0) or _wrote(plain, at, 1):
         return True
     following = [later for later in plain[at + 1 : at + 7] if later][:3]
@@ -102,7 +106,8 @@ def _wrote(plain, at, more):
     line = " ".join(plain[at : at + 1 + more])
     if not any(sign.isdigit() for sign in plain[at]) or not _OPENS.match(line) or (more and _wrote(plain, at, 0)):
         return False
-    return bool(_WROTE.search(line[-160:])) or (line.endswith(":") and bool(_ADDRESS.search(line)))
+    address = _ADDRESS.search(line)
+    return line.endswith(":") and bool(address or (_WHEN.search(line) and _WROTE.search(line[-160:])))
 
 
 def _signs(plain, at):

@@ -10,7 +10,10 @@ from service.cli import app
 from service.settings import PREFIX, ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PURE = ["text", "interaction", "mood", "churn", "segments", "playbook", "sentiment.reading", "sentiment.language"]
+PURE = [
+    "text", "letters", "layout", "mojibake", "markup", "mail",
+    "interaction", "mood", "churn", "segments", "playbook", "sentiment.reading", "sentiment.language",
+]  # fmt: skip
 SERVICE = sorted((ROOT / "service").rglob("*.py"))
 
 
