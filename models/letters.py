@@ -9,11 +9,11 @@ import re
 from collections import Counter
 
 from models.data import own_rows
-from service.letters import ALPHABETS, EDGE, STEPS, TABLE, fold
+from service.letters import ALPHABETS, EDGE, FIRST_SIGN, LEFT_OUT, STEPS, TABLE, fold
 
 ALPHABET_OF = {"he": "he", "ru": "ru"} | dict.fromkeys(("en", "fr", "es", "de", "it", "pt"), "la")
 MID_FINAL = re.compile("[ךםןףץ](?=[א-ת])")
-FIRST_SIGN, DEAREST = 35, 90  # costs are printed as one sign each, from "#" to "~", without the backslash
+DEAREST = 90  # the last printed sign is "~"
 
 
 def words(rows):
@@ -61,7 +61,7 @@ def main():
     found = words(own_rows("train") + own_rows("dev"))
     table = {
         language: "".join(
-            chr(FIRST_SIGN + cost + (FIRST_SIGN + cost >= 92)) for cost in costs(found[language], alphabet)
+            chr(FIRST_SIGN + cost + (FIRST_SIGN + cost >= LEFT_OUT)) for cost in costs(found[language], alphabet)
         )
         for language, alphabet in ALPHABETS.items()
     }

@@ -13,6 +13,7 @@ ALPHABETS = {
     "ru": "абвгдежзийклмнопрстуфхцчшщъыьэюя",
 }
 STEPS = 8  # of the table a nat
+FIRST_SIGN, LEFT_OUT = 35, 92  # a cost is one printed sign, from "#" on; the backslash would be two in JSON
 
 
 def fold(text):
@@ -27,7 +28,10 @@ def fold(text):
 def _table(language):
     signs = EDGE + ALPHABETS[language]
     numbers = {sign: number for number, sign in enumerate(signs)}
-    costs = [code - 35 - (code > 92) for code in json.loads(TABLE.read_text(encoding="ascii"))[language].encode()]
+    costs = [
+        code - FIRST_SIGN - (code > LEFT_OUT)
+        for code in json.loads(TABLE.read_text(encoding="ascii"))[language].encode()
+    ]
     return numbers, len(signs), costs
 
 

@@ -23,7 +23,6 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _BLOCK, _HIDE = re.compile(_BLOCKS, re.IGNORECASE), re.compile(_HIDDEN, re.IGNORECASE)
-_OPENING = re.compile(rf"<(?=/?(?:{_BLOCKS}|{_INLINE}|{_HIDDEN})\b|!)", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7};|#x[0-9a-f]{1,6};|[a-z][a-z0-9]{1,30};)", re.IGNORECASE)
 
 
