@@ -13,7 +13,7 @@ from service.sentiment.batcher import Batcher
 from service.sentiment.engine import ONNX, OnnxEngine, TorchEngine
 from service.sentiment.language import detect
 from service.sentiment.reading import NOTHING_READ, SENTIMENTS, Reading, is_output, merge
-from service.text import channel_prefix, normalise
+from service.text import channel_prefix, cleaned
 
 MANIFEST = "manifest.json"
 # Longer texts are read in windows: training saw few longer than 96, and attention grows with the square.
@@ -85,7 +85,7 @@ class Model:
 
         `on_batch` is called between forward passes, for those that must show a sign of life.
         """
-        keys = [(normalise(text), channel if self._engine.prefixes else "") for text, channel in texts]
+        keys = [(cleaned(text, channel), channel if self._engine.prefixes else "") for text, channel in texts]
         with self._cache_lock:
             found = {key: self._cache[key] for key in keys if key in self._cache}
         fresh = [key for key in dict.fromkeys(keys) if key not in found]

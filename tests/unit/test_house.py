@@ -22,8 +22,12 @@ from service.cli import app
 from service.settings import PREFIX, ROOT, Settings
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PURE = ["text", "interaction", "mood", "churn", "segments", "playbook", "sentiment.reading", "sentiment.language"]
-PURE += [f"channels.transcripts.{path.stem}" for path in (ROOT / "service" / "channels" / "transcripts").glob("*.py")]
+PURE = ["interaction", "mood", "churn", "segments", "playbook", "sentiment.reading", "sentiment.language"]
+PURE += [
+    f"{room}.{path.stem}"
+    for room in ("text", "channels.transcripts")
+    for path in (ROOT / "service" / room.replace(".", "/")).glob("*.py")
+]
 SERVICE = sorted((ROOT / "service").rglob("*.py"))
 
 
