@@ -11,7 +11,7 @@ from service.api.answers import Card, CustomerMood, Customers, JoinedMood, Timel
 from service.api.common import Parts, answers, check_order, parts, requires, respond
 from service.channels.native import AskedTime, IdentityIn, IdentityValue, Kind, Label, Name, Strict, to_identity
 from service.database import reading, transaction
-from service.ingest import join
+from service.identities import join
 from service.interaction import CHANNELS
 from service.segments import SEGMENTS
 

@@ -1,0 +1,162 @@
+"""Who is who: the company's own ids, identities and the customers they lead to; joined where they turn out to be one."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, func, select, update
+
+from service import rollups
+from service.database import among, insert_new
+from service.errors import Conflict
+from service.interaction import Identity
+from service.record import add_evidence, refresh
+from service.tables import customers, events, identities, interactions, segment_changes, signals, wishes
+
+
+def find_owners(connection, sent, now):
+    """{customer id or Identity: customer pk}; those not known yet are made."""
+    return {
+        **_owners_by_id(connection, {one.customer_id for one in sent if one.customer_id is not None}, now),
+        **_owners_by_identity(connection, {one.identity for one in sent if one.identity is not None}, now),
+    }
+
+
+def _owners_by_id(connection, ids, now):
+    """{external id: customer pk}; customers not known yet are made."""
+    if not ids:
+        return {}
+    insert_new(
+        connection,
+        customers,
+        [{"external_id": id, "created_at": now} for id in sorted(ids)],
+        ["external_id"],
+        [customers.c.pk],
+    )
+    found = connection.execute(select(customers.c.external_id, customers.c.pk).where(customers.c.external_id.in_(ids)))
+    return {row.external_id: row.pk for row in found}
+
+
+def _owners_by_identity(connection, wanted, now):
+    """{Identity: customer pk}; an unknown identity gets a customer of its own, without an external id.
+
+    The identities' rows stay locked for sharing, so that a join running beside waits and then moves what is stored here.
+    """
+    found = find_identities(connection, wanted, share=True)
+    for identity in sorted(wanted - set(found), key=_in_order):
+        pk = connection.execute(customers.insert().values(created_at=now).returning(customers.c.pk)).scalar_one()
+        row = {"kind": identity.kind, "value": identity.value, "customer_pk": pk}
+        if not insert_new(connection, identities, [row], ["kind", "value"], [identities.c.pk]):
+            connection.execute(delete(customers).where(customers.c.pk == pk))
+        found |= find_identities(connection, {identity}, share=True)
+    return found
+
+
+def join_aliases(connection, one, now):
+    """Make all that an Interaction calls its customer one customer: the company's own where one of the names leads to it.
+
+    A name that leads to another of the company's own customers is left to that one. A handle that leads to somebody who has
+    another id of the same kind was given up by them, and taken by this customer: it moves alone.
+    """
+    wanted = {*one.aliases, one.identity} - {None}
+    found = find_identities(connection, wanted, share=False)
+    if one.identity is not None:
+        handles = {name for name in one.aliases if name.kind == one.identity.kind and name in found}
+        i = identities.c
+        taken = [
+            name
+            for name in handles
+            if found[name] != found.get(one.identity)
+            and connection.scalar(
+                select(func.count()).where(
+                    i.customer_pk == found[name], i.kind == name.kind, i.value.not_in([other.value for other in wanted])
+                )
+            )
+        ]
+        for name in taken:
+            connection.execute(delete(identities).where(i.kind == name.kind, i.value == name.value))
+            del found[name]
+    known = connection.execute(
+        select(customers.c.pk, customers.c.external_id).where(customers.c.pk.in_(found.values()))
+    ).all()
+    named = {row.pk for row in known if row.external_id is not None}
+    if one.customer_id is not None:
+        target = _owners_by_id(connection, {one.customer_id}, now)[one.customer_id]
+    else:
+        ranked = sorted(found, key=lambda name: (found[name] not in named, name != one.identity, _in_order(name)))
+        target = found[ranked[0]] if ranked else _owners_by_identity(connection, {one.identity}, now)[one.identity]
+    rows = [{"kind": name.kind, "value": name.value, "customer_pk": target} for name in sorted(wanted, key=_in_order)]
+    insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
+    for owner in sorted({*found.values()} - named - {target}):
+        _move(connection, owner, target)
+
+
+def _in_order(identity):
+    # All transactions take identities in one order, so that none waits for another in a circle.
+    return identity.kind, identity.value
+
+
+def find_identities(connection, wanted, share):
+    if not wanted:
+        return {}
+    pairs = [(one.kind, one.value) for one in wanted]
+    rows = connection.execute(
+        select(identities.c.kind, identities.c.value, identities.c.customer_pk)
+        .where(among(identities.c.kind, identities.c.value, pairs))
+        .order_by(identities.c.kind, identities.c.value)
+        .with_for_update(read=share)
+    )
+    return {Identity(row.kind, row.value): row.customer_pk for row in rows}
+
+
+def join(connection, customer_id, joined, settings):
+    """Join identities to a customer, who is made if unknown; what was kept under them moves along, and the mood with it.
+
+    Returns the number of interactions moved. Raises Conflict where an identity is another customer's; then nothing changes.
+    """
+    now = datetime.now(UTC)
+    target = _owners_by_id(connection, {customer_id}, now)[customer_id]
+    rows = [{"kind": one.kind, "value": one.value, "customer_pk": target} for one in sorted(joined, key=_in_order)]
+    insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
+    owners = find_identities(connection, set(joined), share=False)
+    moved, changed = 0, False
+    for place, identity in enumerate(joined):
+        owner = owners[identity]
+        if owner == target:
+            continue
+        if connection.execute(select(customers.c.external_id).where(customers.c.pk == owner)).scalar_one() is not None:
+            message = "belongs to another customer"
+            fault = {"index": place, "field": f"identities[{place}]", "message": message}
+            raise Conflict(f"identities[{place}] {message}", [fault])
+        moved += _move(connection, owner, target)
+        changed = True
+    if changed:
+        refresh(connection, [target], now, settings)
+    return moved
+
+
+def _move(connection, owner, target):
+    """Give all that is kept of one customer to another, and forget the first; returns how many interactions moved."""
+    moved = connection.execute(
+        update(interactions).where(interactions.c.customer_pk == owner).values(customer_pk=target)
+    ).rowcount
+    for table in (identities, events, wishes, signals):
+        connection.execute(update(table).where(table.c.customer_pk == owner).values(customer_pk=target))
+    _move_segment(connection, owner, target)
+    rollups.move(connection, owner, target)
+    gone = connection.execute(
+        delete(customers)
+        .where(customers.c.pk == owner)
+        .returning(customers.c.read_interactions, customers.c.read_turns)
+    ).one()
+    add_evidence(connection, target, *gone)
+    return moved
+
+
+def _move_segment(connection, owner, target):
+    """Give the owner's segment and its history to a target that has none; else they are forgotten: the two were one customer all along."""
+    c = segment_changes.c
+    if connection.execute(select(c.pk).where(c.customer_pk == target).limit(1)).first() is not None:
+        connection.execute(delete(segment_changes).where(c.customer_pk == owner))
+        return
+    connection.execute(update(segment_changes).where(c.customer_pk == owner).values(customer_pk=target))
+    row = connection.execute(select(customers.c.segment, customers.c.segment_at).where(customers.c.pk == owner)).one()
+    connection.execute(update(customers).where(customers.c.pk == target).values(**row._mapping))
