@@ -16,6 +16,7 @@ HAPPY = {
     "anna-gurevich", "dana-levi", "emily-harris", "hagai-rosen", "layla-khoury", "liat-harari", "michal-peretz",
     "noam-sela", "olga-petrenko", "rima-zoabi", "samir-haddad", "tomer-golan",
 }  # fmt: skip
+PARTS = ("tour", "retention", "telling", "channels")  # of the README, between its marks
 
 
 def test_score_keeps_the_fields_and_adds_the_reading(tmp_path):
@@ -117,7 +118,8 @@ def test_the_demo_gives_every_endpoint_something_to_show(tmp_path):
     assert "what to do next" in done.stdout
     for customer in ("avi-malka", "phone:050-555-0142"):
         assert "from" in moodline("mood", customer, data_dir=tmp_path).stdout
-    with Server(tmp_path, data_dir=tmp_path) as server:
+    meta = {"meta": {"secret": "app-secret", "verify_token": "my-word"}}
+    with Server(tmp_path, data_dir=tmp_path, webhooks=json.dumps(meta)) as server:
         signals = server.client.get("/v1/churn-signals", params={"limit": 500}).json()["signals"]
         at_risk = {one["customer"]["id"] or one["customer"]["identities"][0]["value"] for one in signals}
         assert len(at_risk & LEAVING) >= 9
@@ -129,7 +131,8 @@ def test_the_demo_gives_every_endpoint_something_to_show(tmp_path):
         assert kinds == set(KINDS)
         segments = {one["segment"] for one in server.client.get("/v1/customers?limit=500").json()["customers"]}
         assert segments >= {"passionate", "satisfied", "indifferent", "cooling", "at_risk", "lost", "won_back"}
-        printed = [one for part in ("tour", "retention", "telling") for one in run_readme(server, part, tmp_path)]
+        printed = [one for part in PARTS for one in run_readme(server, part, tmp_path)]
+        assert '{"accepted":1,"duplicates":0,"ignored":{}}' in printed
         refused = [one for one in printed if '"status":4' in one]
         assert len(refused) == 1 and "MOODLINE_AGENT_INSIGHTS" in refused[0]
         card = server.client.get("/v1/customers/avi-malka").json()
