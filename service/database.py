@@ -7,6 +7,8 @@ from collections import defaultdict
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import Lock
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
@@ -22,6 +24,7 @@ from service.settings import ROOT
 BUSY_TIMEOUT_S = 15
 WAL_ATTEMPTS = 50
 CONNECT_TIMEOUT_S = 5
+_TURNS = WeakKeyDictionary()  # engine: the Lock of its writers
 MIGRATION_LOCK = 6_003_157_112  # any number that only we use, for PostgreSQL's advisory lock
 
 
@@ -76,8 +79,20 @@ def reading(engine):
 @contextmanager
 def transaction(engine):
     """A connection for writing, committed at the end and rolled back on any error. Open late, close soon; infer nothing in it."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with _turn(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def _turn(engine):
+    # SQLite has one writer at a time, and lets the others sleep for up to a tenth of a second between looks: those of one
+    # process wait for each other here instead, and are woken at once.
+    held = engine.dialect.name == "sqlite" and _TURNS.setdefault(engine, Lock()).acquire(timeout=BUSY_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        if held:
+            _TURNS[engine].release()
 
 
 def insert_new(connection, table, rows, key, returning):

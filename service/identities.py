@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from service import rollups
 from service.database import among, insert_new
@@ -53,27 +53,13 @@ def _owners_by_identity(connection, wanted, now):
 def join_aliases(connection, one, now):
     """Make all that an Interaction calls its customer one customer: the company's own where one of the names leads to it.
 
-    A name that leads to another of the company's own customers is left to that one. A handle that leads to somebody who has
-    another id of the same kind was given up by them, and taken by this customer: it moves alone.
+    A name that leads to another of the company's own customers is left to that one; one that was taken over moves alone.
     """
     wanted = {*one.aliases, one.identity} - {None}
     found = find_identities(connection, wanted, share=False)
-    if one.identity is not None:
-        handles = {name for name in one.aliases if name.kind == one.identity.kind and name in found}
-        i = identities.c
-        taken = [
-            name
-            for name in handles
-            if found[name] != found.get(one.identity)
-            and connection.scalar(
-                select(func.count()).where(
-                    i.customer_pk == found[name], i.kind == name.kind, i.value.not_in([other.value for other in wanted])
-                )
-            )
-        ]
-        for name in taken:
-            connection.execute(delete(identities).where(i.kind == name.kind, i.value == name.value))
-            del found[name]
+    for name in _taken_over(connection, one, found):
+        connection.execute(delete(identities).where(identities.c.kind == name.kind, identities.c.value == name.value))
+        del found[name]
     known = connection.execute(
         select(customers.c.pk, customers.c.external_id).where(customers.c.pk.in_(found.values()))
     ).all()
@@ -87,6 +73,27 @@ def join_aliases(connection, one, now):
     insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
     for owner in sorted({*found.values()} - named - {target}):
         _move(connection, owner, target)
+
+
+def _taken_over(connection, one, found):
+    """Those of an Interaction's aliases that somebody else has given up: a handle or a phone which alone leads to a customer who has
+    another id of the identity's kind, and of the same account, and is not one of the company's own."""
+    if one.identity is None:
+        return []
+    i, taken, kind = identities.c, [], one.identity.kind
+    space = one.identity.value.rpartition(":")[0]
+    for name, owner in found.items():
+        alone = [other for other in found if found[other] == owner] == [name]
+        if name == one.identity or name.kind not in (kind, "phone") or not alone:
+            continue
+        others = connection.scalars(
+            select(i.value)
+            .join(customers, customers.c.pk == i.customer_pk)
+            .where(i.customer_pk == owner, i.kind == kind, i.value != name.value, customers.c.external_id.is_(None))
+        )
+        if any(value.rpartition(":")[0] == space for value in others):
+            taken.append(name)
+    return taken
 
 
 def _in_order(identity):

@@ -13,7 +13,7 @@ from service.errors import Conflict, NotFound
 from service.identities import find_identities, find_owners, join_aliases
 from service.interaction import MAX_TURNS, Interaction, Turn
 from service.record import refresh
-from service.tables import PENDING, customers, events, interactions, turns
+from service.tables import PENDING, customers, events, heard, interactions, turns
 
 RATED_DAYS = 30  # so long after a conversation's last message its rating is still asked for, or its ticket closed
 
@@ -195,11 +195,20 @@ def _hear_one(connection, source, message, at):
         who = hashlib.blake2b(repr(message.customer_id or message.identity).encode(), digest_size=4).hexdigest()
         row = _latest(connection, source, [f"{message.conversation}:{who}@{one}" for one in days])
         name = f"{message.conversation}:{who}@{day}"
+    if (message.rating or message.ended) and not _is_first(connection, source, message):
+        return "duplicate"
     if row is None:
         if _begin(connection, source, message, name, at):
             return "accepted"
         row = _latest(connection, source, [name])  # somebody else stored it meanwhile
     return "accepted" if _go_on(connection, row, message) else "duplicate"
+
+
+def _is_first(connection, source, message):
+    """Whether this rating or ending comes for the first time. It leaves no turn by which a replay would be known."""
+    told = (message.conversation, message.id, message.occurred_at, message.rating, message.ended, message.text)
+    row = {"source": source, "digest": hashlib.sha256(repr(told).encode()).hexdigest()}
+    return bool(insert_new(connection, heard, [row], ["source", "digest"], [heard.c.digest]))
 
 
 def _begin(connection, source, message, id, at):
@@ -224,7 +233,8 @@ def _go_on(connection, row, message):
     ).one()
     fresh = () if known or there >= MAX_TURNS else _spoken(message)
     rating = message.rating if message.rating != row.rating else None
-    still_open = (bool(fresh) or row.open) and not message.ended
+    # A word that comes with the rating is no new beginning.
+    still_open = ((bool(fresh) and message.rating is None) or row.open) and not message.ended
     _extend(connection, row, there, fresh, still_open, rating)
     return bool(fresh or rating or still_open != row.open)
 

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,13 +16,26 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.errors import BadSettings
 from service.sentiment.reading import is_output
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "MOODLINE_"
+PLAINLY = {
+    "extra_forbidden": "is not known here",
+    "tuple_type": "must be a text, or a list of texts",
+    "frozen_set_type": "must be a text, or a list of texts",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_pattern_mismatch": "must begin with https://",
+}
+
+
+def _listed(given):
+    return [given] if isinstance(given, str) else given
 
 
 class WebhookSettings(BaseModel):
@@ -29,13 +43,11 @@ class WebhookSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    secret: Annotated[
-        tuple[SecretStr, ...], BeforeValidator(lambda given: [given] if isinstance(given, str) else given)
-    ] = ()
+    secret: Annotated[tuple[SecretStr, ...], BeforeValidator(_listed)] = ()
     verify_token: SecretStr = SecretStr("")
     unsigned: bool = False
-    chats: frozenset[str] = frozenset()
-    url: str = ""
+    chats: Annotated[frozenset[str], BeforeValidator(_listed)] = frozenset()
+    url: Annotated[str, Field(pattern="^(https?://.+)?$")] = ""
 
 
 class Settings(BaseSettings):
@@ -148,12 +160,19 @@ def read_settings():
     try:
         return Settings()
     except ValidationError as error:
-        lines = [
-            "".join(f"{PREFIX}{str(place).upper()}: " for place in fault["loc"][:1])
-            + f"{fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors()
-        ]
-        raise BadSettings("; ".join(lines)) from None
+        raise BadSettings("; ".join(map(_line, error.errors()))) from None
+    except SettingsError as error:
+        # Only its own text names the setting; the value is not in it.
+        name = re.search(r'field "(\w+)"', str(error))
+        raise BadSettings(f"{PREFIX}{name[1].upper() if name else '…'}: is not valid JSON") from None
+
+
+def _line(fault):
+    """What is wrong, after the setting's name and the place in it."""
+    name, *place = fault["loc"] or ("",)
+    where = f"{PREFIX}{str(name).upper()}: " if name else ""
+    message = PLAINLY.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return where + (f"{'.'.join(map(str, place))}: " if place else "") + message
 
 
 def unknown_settings():

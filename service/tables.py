@@ -140,6 +140,14 @@ turns = Table(
     Index("ix_turns_id", "interaction_pk", "id", unique=True),
 )
 
+# Ratings and endings that webhooks told of; what was said is known again by its turn.
+heard = Table(
+    "heard",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+)
+
 # Only hashes: a key is shown once, when it is made.
 api_keys = Table(
     "api_keys",

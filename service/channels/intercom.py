@@ -1,7 +1,7 @@
 """Intercom: what contacts write, how they rate a conversation, and when it is closed.
 
 A contact is the identity `intercom`, with the e-mail as alias; a user's external id is the company's own (a lead's is made by Intercom).
-Bodies are HTML, as Intercom sends them.
+Bodies are HTML; what is kept of them is what their reader sees.
 Sources: https://developers.intercom.com/docs/webhooks/setting-up-webhooks,
 https://developers.intercom.com/docs/references/2.16/webhooks/webhook-models
 """
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 
 from service.channels.webhook import Heard, Reply, dig, each, identity, known_id, label, verify_signature
+from service.text.markup import show
 
 NEEDS = ("secret",)
 CHANNELS = {"email": "email", "sms": "sms", "phone_call": "call", "phone_switch": "call"}
@@ -94,7 +95,7 @@ def _hear_message(heard, one, item, delivery):
     heard.add(
         id=dig(one, "id"),
         at=dig(one, "created_at"),
-        text=dig(one, "body"),
+        text=show(dig(one, "body", kind=str) or "").strip(),
         attributes={"subject": subject} if subject else None,
         received_at=delivery.at,
         **_place(item),

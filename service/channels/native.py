@@ -30,7 +30,7 @@ from service.interaction import (
     Turn,
 )
 from service.sentiment.reading import CHURN_INTENT, SENTIMENTS, Reading
-from service.text import normalise
+from service.text import is_visible
 
 MAX_TURN_CHARACTERS = 100_000
 MAX_BATCH = 500
@@ -56,7 +56,7 @@ def _no_slash(value):
 def _visible(value):
     if "\0" in value:
         raise PydanticCustomError("nul", "must not hold a NUL character")
-    if not normalise(value):
+    if not is_visible(value):
         raise PydanticCustomError("blank", "must not be blank")
     return value
 
@@ -335,7 +335,7 @@ def check_interaction(given, phone_region):
         # As JSON, so that it is judged just as the same object sent to POST /v1/interactions.
         return to_interaction(InteractionIn.model_validate_json(json.dumps(given)), phone_region)
     except ValidationError as error:
-        faults = [one | {"field": f"data.{one['field']}"} for one in faults_of(error.errors())]
+        faults = [one | {"field": f"data.{one['field']}".removesuffix(".body")} for one in faults_of(error.errors())]
         raise Invalid(f"{faults[0]['field']}: {faults[0]['message']}", faults) from None
 
 

@@ -46,6 +46,8 @@ def _open_account(name, given, phone_region):
     source, slash, account = name.partition("/")
     if source not in SOURCES:
         raise BadSettings(f"MOODLINE_WEBHOOKS: {source} is no source: choose from {', '.join(SOURCES)}")
+    if source in KEYED:
+        raise BadSettings(f"MOODLINE_WEBHOOKS: {source} needs no account: its callers send a key with the scope ingest")
     if bool(slash) != bool(account) or "/" in account or len(account) > 32 or (account and not account.isprintable()):
         raise BadSettings(f"MOODLINE_WEBHOOKS: {name}: name an account of {source} like {source}/acme")
     opened = Account(
@@ -57,6 +59,8 @@ def _open_account(name, given, phone_region):
         url=given.url,
         phone_region=phone_region,
     )
+    if any(not secret.isascii() or not secret.isprintable() or " " in secret for secret in opened.secrets):
+        raise BadSettings(f"MOODLINE_WEBHOOKS: {name}: a secret holds no spaces and nothing but ASCII")
     if given.unsigned and source not in UNSIGNED:
         raise BadSettings(f'MOODLINE_WEBHOOKS: {name} always signs: leave "unsigned" out')
     for need in SOURCES[source].NEEDS:

@@ -53,7 +53,9 @@ def listen(delivery, account):
 def _hear_message(heard, message, chat, at):
     business = known_id(message.get("business_connection_id"))
     text = _text(message)
-    if isinstance(message.get("sender_chat"), dict):  # beside it `from` is made up
+    if isinstance(message.get("forward_origin"), dict):  # somebody else's words
+        heard.ignore("other")
+    elif isinstance(message.get("sender_chat"), dict):  # beside it `from` is made up
         ours = message.get("is_automatic_forward") is True or known_id(dig(message, "sender_chat", "id")) == chat
         heard.ignore("echo" if ours else "other")
     elif dig(message, "from", "is_bot", kind=bool) or "sender_business_bot" in message:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from service.channels.native import CLOCK_SKEW, EARLIEST, MAX_TURN_CHARACTERS, IdentityIn, to_identity
 from service.errors import BadRequest, BadSignature
 from service.interaction import RATING_RANGES, Interaction, Message
-from service.text import is_unicode, normalise
+from service.text import is_unicode, is_visible
 
 TOLERANCE = timedelta(minutes=5)
 MAX_ID = 180  # an interaction's id, with the day behind it, fits its column
@@ -189,12 +189,12 @@ def label(value, most):
 
 
 def spoken(value):
-    """A text as it can be stored: without NULs and half characters, at most MAX_TURN_CHARACTERS; None where nothing is left to read."""
+    """A text as it can be stored: without NULs and half characters, at most MAX_TURN_CHARACTERS; None where nothing is left."""
     if not isinstance(value, str):
         return None
     kept = value[:MAX_TURN_CHARACTERS].replace("\0", "")
     kept = kept if is_unicode(kept) else kept.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
-    return kept if normalise(kept) else None
+    return kept if is_visible(kept) else None
 
 
 def identity(kind, value, phone_region="IL"):
@@ -237,4 +237,4 @@ def time_of(value, received_at):
         found = found.astimezone(UTC) if found.tzinfo else received_at
     except (ValueError, OverflowError, OSError):
         return received_at
-    return found if EARLIEST <= found <= received_at + CLOCK_SKEW else received_at
+    return found if EARLIEST < found <= received_at + CLOCK_SKEW else received_at

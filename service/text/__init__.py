@@ -28,6 +28,7 @@ _MENTION = re.compile(r"(?<![\w@])@\w[\w.]*")
 _LAUGHTER = re.compile(r"([^\W\d_])(?!\1)([^\W\d_])(?:\1\2){2,}\1?", re.IGNORECASE)
 _LAUGHS = 6  # letters kept: hahaha, хахаха
 _REPEAT = re.compile(r"(.)\1{3,}", re.DOTALL)
+_BEGINNING = 300
 _SPACE = re.compile(r"\s+")
 
 _FINALS = dict(zip("כמנפצ", "ךםןףץ"))
@@ -69,6 +70,11 @@ def _ordinary(word):
     before, final, after = word.groups()
     joined = before + _ORDINARY[final] + after
     return joined if cost(joined, "he") < cost(before + final, "he") + cost(after, "he") else word[0]
+
+
+def is_visible(text):
+    """Whether anything is left of a text in its normal form. The beginning of a long one tells it at once, mostly."""
+    return bool(normalise(text[:_BEGINNING]) or normalise(text))
 
 
 def is_unicode(text):

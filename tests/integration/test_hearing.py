@@ -159,3 +159,52 @@ def test_the_company_s_own_customer_is_known_again_in_a_conversation(house):
     first = replace(FIRST, identity=None, customer_id="dana", aliases=(MAIL,))
     assert tell(house, first, replace(first, id="m2", text="עוד משהו")) == 2
     assert [row[3] for row in kept(house)] == [["שלום", "עוד משהו"]]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_replayed_rating_undoes_no_later_one(house, ended):
+    tell(house, FIRST)
+    low, high = (
+        replace(FIRST, id="r", text=None, ended=ended, rating={"kind": "csat", "value": value}) for value in (1.0, 5.0)
+    )
+    assert [tell(house, one) for one in (low, high, low, high)] == [1, 1, 0, 0]
+    assert kept(house)[0][2] == {"kind": "csat", "value": 5.0}
+
+
+def test_a_replayed_ending_closes_nothing_that_was_opened_again(house):
+    ending = replace(FIRST, id="e", text=None, ended=True, occurred_at=NOON + timedelta(minutes=1))
+    again = replace(FIRST, id="m2", text="שוב אני", occurred_at=NOON + timedelta(minutes=2))
+    assert [tell(house, one) for one in (FIRST, ending, again, ending)] == [1, 1, 1, 0]
+    assert kept(house)[0][1] is True
+    assert tell(house, replace(ending, occurred_at=NOON + timedelta(minutes=3))) == 1
+    assert kept(house)[0][1] is False
+
+
+def test_a_word_with_the_rating_leaves_a_closed_conversation_closed(house):
+    ending = replace(FIRST, id="e", text=None, ended=True)
+    told = replace(FIRST, id="r", text="חבל על הזמן", rating={"kind": "csat", "value": 1.0})
+    assert tell(house, FIRST, ending, told) == 3
+    assert kept(house)[0][1:] == (False, {"kind": "csat", "value": 1.0}, ["שלום", "חבל על הזמן"])
+
+
+def test_a_phone_that_another_took_over_moves_alone(house):
+    old, new = (Identity("whatsapp", value) for value in ("il.222", "il.333"))
+    tell(house, replace(FIRST, conversation=None, id="a", identity=old, aliases=(PHONE,)))
+    tell(house, replace(FIRST, conversation=None, id="b", identity=new, aliases=(PHONE,)))
+    found = owners(house)
+    assert found["phone", PHONE.value] == found["whatsapp", "il.333"] != found["whatsapp", "il.222"]
+
+
+def test_two_names_that_agree_are_one_person_with_another_id(house):
+    parent = Identity("whatsapp", "il.parent")
+    for id, value in (("a", "il.222"), ("b", "il.999")):
+        names = {"identity": Identity("whatsapp", value), "aliases": (parent, PHONE)}
+        tell(house, replace(FIRST, conversation=None, id=id, **names))
+    assert len(set(owners(house).values())) == 1
+
+
+def test_accounts_of_one_source_know_one_person_by_ids_of_their_own(house):
+    for id, value in (("a", "shop:17"), ("b", "support:4")):
+        names = {"identity": Identity("chatwoot", value), "aliases": (PHONE,)}
+        tell(house, replace(FIRST, conversation=None, id=id, **names))
+    assert len(set(owners(house).values())) == 1

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
+from service.channels.sources import open_accounts
 from service.errors import BadSettings
-from service.settings import read_settings, unknown_settings
+from service.settings import Settings, read_settings, unknown_settings
 
 
 @pytest.mark.parametrize(
@@ -38,3 +41,38 @@ def test_a_bad_setting_is_named(monkeypatch, name, value):
 def test_a_mistyped_setting_is_told_with_the_nearest_name(monkeypatch):
     monkeypatch.setenv("MOODLINE_PROT", "1")
     assert unknown_settings() == ["MOODLINE_PROT is no setting; did you mean MOODLINE_PORT?"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('{"meta": {', "MOODLINE_WEBHOOKS: is not valid JSON"),
+        ('{"meta": {"secret": 5}}', "MOODLINE_WEBHOOKS: meta.secret: must be a text, or a list of texts"),
+        ('{"slack": {"chats": 7}}', "MOODLINE_WEBHOOKS: slack.chats: must be a text, or a list of texts"),
+        ('{"meta": {"sekret": "x"}}', "MOODLINE_WEBHOOKS: meta.sekret: is not known here"),
+        ('{"chatwoot": {"unsigned": "x"}}', "MOODLINE_WEBHOOKS: chatwoot.unsigned: must be true or false"),
+        ('{"twilio": {"secret": "x", "url": "here"}}', "MOODLINE_WEBHOOKS: twilio.url: must begin with https://"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_told_by_its_place(monkeypatch, given, told):
+    monkeypatch.setenv("MOODLINE_WEBHOOKS", given)
+    with pytest.raises(BadSettings) as caught:
+        read_settings()
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    ("accounts", "told"),
+    [
+        ({"fax": {"secret": "x"}}, "fax is no source: choose from meta,"),
+        ({"meta": {"secret": "x"}}, 'meta needs "verify_token"'),
+        ({"telegram": {"secret": "סוד"}}, "telegram: a secret holds no spaces"),
+        ({"standard": {"secret": "whsec_?"}}, "standard: the secret is not in the form"),
+        ({"slack": {"secret": "x", "unsigned": True}}, "slack always signs"),
+        ({"cloudevents": {"secret": "x"}}, "cloudevents needs no account"),
+        ({"slack/": {"secret": "x"}}, "slack/: name an account"),
+    ],
+)
+def test_an_account_that_could_hear_nothing_stops_the_start(accounts, told):
+    with pytest.raises(BadSettings, match=f"MOODLINE_WEBHOOKS: {re.escape(told)}"):
+        open_accounts(Settings(webhooks=accounts))

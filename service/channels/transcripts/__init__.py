@@ -16,6 +16,7 @@ from service.channels.transcripts.recognisers import (
     parse_whisper,
 )
 from service.channels.transcripts.said import Parsed, at, fault, in_order, joined, objects_of
+from service.channels.transcripts.speakers import role_of_label
 
 WRITTEN = {"webvtt": parse_webvtt, "srt": parse_srt, "text": parse_text}
 JSON = {
@@ -89,7 +90,8 @@ def detect(text, data):
         return "webvtt"
     if any(TIMING.match(line) for line in text.splitlines()):
         return "srt"
-    return "text" if len({one.speaker for one in parse_text(text).said} - {None}) > 1 else None
+    speakers = {one.speaker for one in parse_text(text).said} - {None}
+    return "text" if len(speakers) > 1 or any(map(role_of_label, speakers)) else None
 
 
 def _detect_json(data):

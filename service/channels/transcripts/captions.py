@@ -44,8 +44,8 @@ def _parse(text, blank_goes_on):
     named, said = iter(split_labels([line for *_, voice, line in pieces if voice is None])), []
     for start_s, end_s, voice, line in pieces:
         speaker, words = (voice, line) if voice is not None else next(named)
-        if speaker is None and said and (start_s, end_s) == (said[-1].start_s, said[-1].end_s):
-            speaker = said[-1].speaker  # a further line of the same cue
+        if speaker is None and said:
+            speaker = said[-1].speaker  # a cue without a name goes on with the last one's
         said.append(Said(speaker, words, start_s, end_s))
     return Parsed(said)
 

@@ -38,7 +38,10 @@ def _spelled_out(value):
     pairs = [part.rpartition("=") for part in value.split(",") if part.strip()]
     if not all(name.strip() for name, _, _ in pairs):
         raise PydanticCustomError("speakers", "must be a JSON object of roles, or such as A=agent,B=customer")
-    return {name.strip(): role.strip() for name, _, role in pairs}
+    told = {name.strip(): role.strip() for name, _, role in pairs}
+    if len(told) < len(pairs):
+        raise PydanticCustomError("speakers", "must name each speaker once")
+    return told
 
 
 Speakers = Annotated[

@@ -6,7 +6,7 @@ from collections import Counter
 from service.channels.transcripts.said import MOST_LABEL, Parsed, Said, label_of, text_of
 from service.channels.transcripts.speakers import role_of_label
 
-_MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_MARKS = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]|\*\*")  # of direction, and of bold names
 _CLOCK = re.compile(r"^[\[(]?(?:(\d{1,2}):)?(\d{1,2}):(\d{2})(?:[.,]\d{1,3})?[\])]?\s*[-–]?\s*(?=\S)")
 _LABEL = re.compile(rf"^\[?([^\s:\[\]][^:\[\]\n]{{0,{MOST_LABEL - 1}}}?)\]?\s?[:：](?:\s+|$)")
 _NUMBERED = re.compile(r"^(?:speaker|spk|דובר|דוברת|спикер|говорящий|متحدث)[ _-]?\w{1,3}$", re.IGNORECASE)
