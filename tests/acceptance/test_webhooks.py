@@ -25,7 +25,9 @@ def test_what_a_vendor_sends_is_the_customer_s_mood(server, source, sample: Samp
     headers = VENDORS[source].sign(sample, SECRET_OF[source], time.time())
     path = f"/v1/webhooks/{source}{'?' if sample.query else ''}{sample.query}"
     answer = server.client.post(path, content=sample.body, headers=headers)
-    assert (answer.status_code, answer.json()["accepted"]) == (200, sample.accepted), answer.text
+    told = answer.json()
+    # Some samples are the same message told in another way: by its id the running service knows it again.
+    assert (answer.status_code, told["accepted"] + told["duplicates"]) == (200, sample.accepted), answer.text
     server.wait_until_read()
     mood = server.client.get(mood_path(sample.customer)).json()["mood"]
     assert mood["label"] in ("negative", "neutral", "positive")

@@ -40,6 +40,7 @@ STATE = {
     "StateUpdated": "2026-11-21T07:40:00.120Z",
     "RetryCount": "0",
 }
+MESSENGER = {"MessageSid": "FB1b2c", "From": "messenger:4471093926", "To": "messenger:1093"}
 SMS = {
     "ToCountry": "IL",
     "ToState": "",
@@ -142,7 +143,7 @@ SAMPLES = [
     form("e-mail in a conversation", ADDED | {"Source": "EMAIL", "Author": "Shira@Example.org"}, ("email", "shira@example.org")),
     form("a plain text message", SMS, PHONE),
     form("a plain WhatsApp message", WHATSAPP_FORM, WHATSAPP),
-    form("Messenger", SMS | {"From": "messenger:4471093926", "To": "messenger:1093"}, ("facebook", "4471093926")),
+    form("Messenger", SMS | MESSENGER, ("facebook", "4471093926")),
     stream("a text message of Event Streams", ("com.twilio.messaging.inbound-message.received", INBOUND), customer=PHONE),
     stream(
         "several events",
