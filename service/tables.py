@@ -117,6 +117,7 @@ interactions = Table(
     Column("conversation", JSON(none_as_null=True)),
     UniqueConstraint("source", "id"),
     Index("ix_interactions_customer_pk", "customer_pk", "occurred_at"),
+    Index("ix_interactions_status", "customer_pk", "status"),  # what waits to be read of a customer, however much was
     Index(
         "ix_interactions_pending",
         "pk",

@@ -16,11 +16,13 @@ def upgrade():
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("source", "digest", name=op.f("pk_heard")),
     )
+    op.create_index("ix_interactions_status", "interactions", ["customer_pk", "status"])
     op.create_index("ix_turns_id", "turns", ["interaction_pk", "id"], unique=True)
 
 
 def downgrade():
     op.drop_table("heard")
+    op.drop_index("ix_interactions_status", "interactions")
     op.drop_index("ix_turns_id", "turns")
     for name in ("id", "confidence"):
         op.drop_column("turns", name)

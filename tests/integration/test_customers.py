@@ -2,7 +2,9 @@ import threading
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
+from service.database import reading
 from tests.integration.test_interactions import post
 from tests.standin import LEAVING, NEGATIVE, POSITIVE, at, sent
 
@@ -243,3 +245,20 @@ def test_strange_paths_and_queries_are_the_callers_fault(house, path):
     answer = house.client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
     assert answer.json()["errors"][0]["field"]
+
+
+def test_a_mood_is_looked_up_without_reading_what_was_said_before(house):
+    house.client.post("/v1/interactions", json=sent())
+    asked = []
+
+    def listen(connection, cursor, statement, parameters, context, many):
+        asked.append((statement, parameters))
+
+    event.listen(house.parts.engine, "before_cursor_execute", listen)
+    house.client.get("/v1/customers/dana/mood")
+    event.remove(house.parts.engine, "before_cursor_execute", listen)
+    [(statement, parameters)] = [one for one in asked if "FROM interactions" in one[0]]
+    if house.parts.engine.dialect.name == "sqlite":
+        with reading(house.parts.engine) as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+        assert "ix_interactions_status (customer_pk=? AND status=?)" in plan[0][-1]
