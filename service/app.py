@@ -41,6 +41,8 @@ from service.sentiment.model import open_model
 from service.worker import Worker
 
 log = logging.getLogger("moodline.http")
+SENDERS = (interactions, transcripts, webhooks, events)
+ROOMS = (*SENDERS, customers, signals, insights, sentiment, subscriptions, stream, health)
 
 
 def open_parts(settings):
@@ -83,9 +85,8 @@ def create_app(parts):
     )
     app.state.parts = parts
     metrics.MODEL.labels(parts.model.name, parts.model.version).set(1)
-    senders = (interactions, transcripts, webhooks, events)
-    for module in (*senders, customers, signals, insights, sentiment, subscriptions, stream, health):
-        app.include_router(module.router)
+    for room in ROOMS:
+        app.include_router(room.router)
     for kind in (RequestError, RequestValidationError, HTTPException, SQLAlchemyError):
         app.add_exception_handler(kind, lambda request, error: answer(error, parts.settings))
     app.add_middleware(Gate, parts=parts)
