@@ -1,5 +1,6 @@
 """Who is who: the company's own ids, identities and the customers they lead to; joined where they turn out to be one."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, select, update
@@ -41,21 +42,54 @@ def _owners_by_identity(connection, wanted, now):
     The identities' rows stay locked for sharing, so that a join running beside waits and then moves what is stored here.
     """
     found = find_identities(connection, wanted, share=True)
-    for identity in sorted(wanted - set(found), key=_in_order):
-        pk = connection.execute(customers.insert().values(created_at=now).returning(customers.c.pk)).scalar_one()
-        row = {"kind": identity.kind, "value": identity.value, "customer_pk": pk}
-        if not insert_new(connection, identities, [row], ["kind", "value"], [identities.c.pk]):
-            connection.execute(delete(customers).where(customers.c.pk == pk))
-        found |= find_identities(connection, {identity}, share=True)
-    return found
+    new = sorted(wanted - found.keys(), key=_in_order)
+    if not new:
+        return found
+    made = customers.insert().returning(customers.c.pk)
+    pks = connection.scalars(made, [{"created_at": now} for _ in new]).all()
+    placed = _name(connection, zip(new, pks))
+    idle = [pk for identity, pk in zip(new, pks) if identity not in placed]  # somebody else was first
+    if idle:
+        connection.execute(delete(customers).where(customers.c.pk.in_(idle)))
+    return found | find_identities(connection, new, share=True)
 
 
-def join_aliases(connection, one, now):
+def _name(connection, owned):
+    """Let identities that lead to nobody yet lead to customers, of pairs (Identity, customer pk); returns those Identities."""
+    rows = [{"kind": name.kind, "value": name.value, "customer_pk": pk} for name, pk in owned]
+    columns = [identities.c.kind, identities.c.value]
+    return {Identity(*row) for row in insert_new(connection, identities, rows, ["kind", "value"], columns)}
+
+
+def join_aliases(connection, sent, now):
+    """Make all that an Interaction calls its customer one customer, for each of those sent that have aliases."""
+    people = {(one.customer_id, one.identity, one.aliases): one for one in sent if one.aliases}.values()
+    claims = Counter(name for one in people for name in _names(one))
+    found = find_identities(connection, set(claims), share=False)
+    # Most are either wholly new or settled: those take a statement for all of them, the others some for each.
+    new, others = [], []
+    for one in people:
+        is_new = all(name not in found and claims[name] == 1 for name in _names(one))
+        (new if is_new else others).append(one)
+    owners = find_owners(connection, new, now)
+    owned = [(name, owners[one.customer_id or one.identity]) for one in new for name in _names(one)]
+    _name(connection, sorted(owned, key=lambda pair: _in_order(pair[0])))
+    for one in others:
+        led_to = {found.get(name) for name in _names(one)}
+        if one.customer_id is not None or len(led_to) > 1 or None in led_to:
+            _join_aliases(connection, one, now)
+
+
+def _names(one):
+    return {*one.aliases, one.identity} - {None}
+
+
+def _join_aliases(connection, one, now):
     """Make all that an Interaction calls its customer one customer: the company's own where one of the names leads to it.
 
     A name that leads to another of the company's own customers is left to that one; one that was taken over moves alone.
     """
-    wanted = {*one.aliases, one.identity} - {None}
+    wanted = _names(one)
     found = find_identities(connection, wanted, share=False)
     for name in _taken_over(connection, one, found):
         connection.execute(delete(identities).where(identities.c.kind == name.kind, identities.c.value == name.value))
@@ -69,8 +103,7 @@ def join_aliases(connection, one, now):
     else:
         ranked = sorted(found, key=lambda name: (found[name] not in named, name != one.identity, _in_order(name)))
         target = found[ranked[0]] if ranked else _owners_by_identity(connection, {one.identity}, now)[one.identity]
-    rows = [{"kind": name.kind, "value": name.value, "customer_pk": target} for name in sorted(wanted, key=_in_order)]
-    insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
+    _name(connection, [(name, target) for name in sorted(wanted, key=_in_order)])
     for owner in sorted({*found.values()} - named - {target}):
         _move(connection, owner, target)
 
@@ -121,8 +154,7 @@ def join(connection, customer_id, joined, settings):
     """
     now = datetime.now(UTC)
     target = _owners_by_id(connection, {customer_id}, now)[customer_id]
-    rows = [{"kind": one.kind, "value": one.value, "customer_pk": target} for one in sorted(joined, key=_in_order)]
-    insert_new(connection, identities, rows, ["kind", "value"], [identities.c.pk])
+    _name(connection, [(one, target) for one in sorted(joined, key=_in_order)])
     owners = find_identities(connection, set(joined), share=False)
     moved, changed = 0, False
     for place, identity in enumerate(joined):

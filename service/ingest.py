@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import Row, bindparam, func, select, update
 
 from service.database import among, insert_new
 from service.errors import Conflict, NotFound
@@ -16,6 +16,7 @@ from service.record import refresh
 from service.tables import PENDING, customers, events, heard, interactions, turns
 
 RATED_DAYS = 30  # so long after a conversation's last message its rating is still asked for, or its ticket closed
+RUNS_AT_ONCE = 400  # with RATED_DAYS + 1 ids each they stay below a statement's 32,766 parameters
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,7 @@ def _find(connection, keys):
 def _insert(connection, fresh, lease, now):
     """Store interactions, their turns and their customers; returns {(source, id): pk} of those that were not there yet."""
     spoken = []
-    for one in fresh:
-        if one.aliases:
-            join_aliases(connection, one, now)
+    join_aliases(connection, fresh, now)
     owners = find_owners(connection, fresh, now)
     rows = [
         {
@@ -154,20 +153,49 @@ def append(connection, source, id, spoken, position=None, still_open=True, ratin
         raise _conflict("open", "the interaction is closed: it was not sent with open, or has ended")
     if first + len(spoken) > MAX_TURNS:
         raise _conflict("turns", f"an interaction holds at most {MAX_TURNS:,} turns")
-    _extend(connection, row, len(there), fresh, still_open, rating if rated else None, lease)
+    _extend(connection, [_More(row, len(there), tuple(fresh), still_open, rating if rated else None)], lease)
     return row.pk, len(fresh), bool(fresh or rated)
 
 
-def _extend(connection, row, there, fresh, still_open, rating=None, lease=None):
-    """Store more of an interaction (a row of pk, open, rating), which has `there` turns, and let it be read again."""
-    values = {} if row.open == still_open else {"open": still_open}
-    if fresh:
-        connection.execute(turns.insert(), _rows(row.pk, there, fresh))
-    if fresh or rating is not None:
-        values |= {"status": PENDING, "attempts": 0, "open": still_open, "rating": rating or row.rating}
-        values |= {"lease_token": lease and lease.token, "lease_until": lease and lease.until}
-    if values:
-        connection.execute(update(interactions).where(interactions.c.pk == row.pk).values(**values))
+@dataclass(frozen=True)
+class _More:
+    """What comes to an interaction (a row of pk, open, rating) that has `there` turns."""
+
+    row: Row
+    there: int
+    fresh: tuple[Turn, ...]
+    open: bool
+    rating: dict | None
+
+    @property
+    def changes(self):
+        return bool(self.fresh) or self.rating is not None or self.open != self.row.open
+
+
+def _extend(connection, more, lease=None):
+    """Store what comes to interactions; those with new turns or another rating are to be read again."""
+    spoken = [turn for one in more for turn in _rows(one.row.pk, one.there, one.fresh)]
+    if spoken:
+        connection.execute(turns.insert(), spoken)
+    again = {
+        "status": PENDING,
+        "attempts": 0,
+        "lease_token": lease and lease.token,
+        "lease_until": lease and lease.until,
+    }
+    for values, extended in (
+        ({}, [one for one in more if one.changes and not one.fresh and one.rating is None]),
+        (again, [one for one in more if one.fresh or one.rating is not None]),
+    ):
+        if extended:
+            changed = update(interactions).where(interactions.c.pk == bindparam("row"))
+            connection.execute(
+                changed.values(open=bindparam("still_open"), rating=bindparam("now_rated"), **values),
+                [
+                    {"row": one.row.pk, "still_open": one.open, "now_rated": one.rating or one.row.rating}
+                    for one in extended
+                ],
+            )
 
 
 def hear(connection, source, messages, at):
@@ -178,85 +206,183 @@ def hear(connection, source, messages, at):
     are one of their own. A rating or an ending goes to the conversation's latest within RATED_DAYS. A message without a conversation
     is an interaction of its own.
     """
-    return Counter(_hear_one(connection, source, one, at) for one in messages)
+    results = Counter()
+    for runs in _rounds(messages):
+        for start in range(0, len(runs), RUNS_AT_ONCE):
+            results += _hear_runs(connection, source, runs[start : start + RUNS_AT_ONCE], at)
+    return results
 
 
-def _hear_one(connection, source, message, at):
-    if message.conversation is None:
-        return "accepted" if _begin(connection, source, message, message.id, at) else "duplicate"
-    day = message.occurred_at.date()
-    days = [day - timedelta(days=back) for back in range(1 if message.text else RATED_DAYS + 1)]
-    row = _latest(connection, source, [f"{message.conversation}@{one}" for one in days])
-    name = f"{message.conversation}@{day}"
-    if message.text is None and message.rating is None:
-        if row is None:
-            return "not_heard"
-    elif row is not None and not _is_of(connection, message, row.customer_pk):
-        who = hashlib.blake2b(repr(message.customer_id or message.identity).encode(), digest_size=4).hexdigest()
-        row = _latest(connection, source, [f"{message.conversation}:{who}@{one}" for one in days])
-        name = f"{message.conversation}:{who}@{day}"
-    if (message.rating or message.ended) and not _is_first(connection, source, message):
-        return "duplicate"
-    if row is None:
-        if _begin(connection, source, message, name, at):
-            return "accepted"
-        row = _latest(connection, source, [name])  # somebody else stored it meanwhile
-    return "accepted" if _go_on(connection, row, message) else "duplicate"
+def _rounds(messages):
+    """Messages in runs that can be stored together, and the runs in rounds: of a conversation there is one run in each, in its order.
+
+    A run is a rating, an ending or a lone message, or all that one person says in a conversation on a day until something else comes.
+    """
+    rounds, last = [[]], {}  # last: conversation -> (round, run)
+    for message in messages:
+        place, run = last.get(message.conversation, (-1, None))
+        if message.conversation is None:
+            rounds[0].append([message])
+        elif run and _goes_on(run[-1], message):
+            run.append(message)
+        else:
+            place, run = place + 1, [message]
+            if place == len(rounds):
+                rounds.append([])
+            rounds[place].append(run)
+            last[message.conversation] = place, run
+    return rounds
 
 
-def _is_first(connection, source, message):
-    """Whether this rating or ending comes for the first time. It leaves no turn by which a replay would be known."""
-    told = (message.conversation, message.id, message.occurred_at, message.rating, message.ended, message.text)
-    row = {"source": source, "digest": hashlib.sha256(repr(told).encode()).hexdigest()}
-    return bool(insert_new(connection, heard, [row], ["source", "digest"], [heard.c.digest]))
+def _goes_on(before, message):
+    return all(one.text and not one.rating and not one.ended for one in (before, message)) and (
+        before.occurred_at.date(),
+        before.customer_id,
+        before.identity,
+        before.aliases,
+    ) == (message.occurred_at.date(), message.customer_id, message.identity, message.aliases)
 
 
-def _begin(connection, source, message, id, at):
-    """Store a Message as the first of an interaction; returns False where that is there already."""
-    shared = ("channel", "occurred_at", "customer_id", "identity", "aliases", "rating", "agent", "team", "attributes")
-    made = Interaction(
-        source=source,
-        id=id,
-        turns=_spoken(message),
-        open=message.conversation is not None and not message.ended,
-        **{name: getattr(message, name) for name in shared},
+def _hear_runs(connection, source, runs, at):
+    """Store runs of different conversations, or without one; returns the counts of hear()."""
+    results, begun, extended = Counter(), [], []
+    talks = [run for run in runs if run[0].conversation is not None]
+    names, rows = _conversations(connection, source, talks)
+    unheard = [row is None and run[0].text is None and run[0].rating is None for run, row in zip(talks, rows)]
+    told = _told_first(connection, source, [run[0] for run, nothing in zip(talks, unheard) if not nothing])
+    for run, name, row, nothing in zip(talks, names, rows, unheard):
+        if nothing:
+            results["not_heard"] += 1
+        elif (run[0].rating or run[0].ended) and run[0].conversation not in told:
+            results["duplicate"] += 1
+        elif row is None:
+            begun.append((run, name))
+        else:
+            extended.append((run, row))
+    begun += [(run, run[0].id) for run in runs if run[0].conversation is None]
+    late = []
+    for (run, _), stored in zip(begun, accept(connection, [_begun(source, run, name) for run, name in begun], at=at)):
+        if stored.new:
+            new = max(1, len(_spoken(run)))
+            results += Counter(accepted=new, duplicate=len(run) - new)
+        elif run[0].conversation is None:
+            results["duplicate"] += 1
+        else:  # somebody else stored it meanwhile
+            late.append(run)
+    extended += zip(late, _conversations(connection, source, late)[1])
+    return results + _hear_more(connection, extended)
+
+
+def _hear_more(connection, extended):
+    """Store pairs of a run and its interaction's row; returns the counts of hear()."""
+    if not extended:
+        return Counter()
+    t, pks = turns.c, [row.pk for _, row in extended]
+    counts = select(t.interaction_pk, func.count()).where(t.interaction_pk.in_(pks)).group_by(t.interaction_pk)
+    there = dict(map(tuple, connection.execute(counts)))
+    ids = {message.id for run, _ in extended for message in run}
+    known = set(
+        map(tuple, connection.execute(select(t.interaction_pk, t.id).where(t.interaction_pk.in_(pks), t.id.in_(ids))))
     )
-    [stored] = accept(connection, [made], at=at)
-    return stored.new
+    results, more = Counter(), []
+    for run, row in extended:
+        count, last = there.get(row.pk, 0), run[-1]
+        fresh = tuple(turn for turn in _spoken(run) if (row.pk, turn.id) not in known)[: max(0, MAX_TURNS - count)]
+        # A word that comes with the rating is no new beginning.
+        still_open = ((bool(fresh) and last.rating is None) or row.open) and not last.ended
+        more.append(_More(row, count, fresh, still_open, last.rating if last.rating != row.rating else None))
+        new = len(fresh) or int(more[-1].changes)
+        results += Counter(accepted=new, duplicate=len(run) - new)
+    _extend(connection, [one for one in more if one.changes])
+    return results
 
 
-def _go_on(connection, row, message):
-    """Store a Message as more of an interaction (a row of _latest); returns whether it changed anything."""
-    t = turns.c
-    there, known = connection.execute(
-        select(func.count(), func.count(case((t.id == message.id, 1)))).where(t.interaction_pk == row.pk)
-    ).one()
-    fresh = () if known or there >= MAX_TURNS else _spoken(message)
-    rating = message.rating if message.rating != row.rating else None
-    # A word that comes with the rating is no new beginning.
-    still_open = ((bool(fresh) and message.rating is None) or row.open) and not message.ended
-    _extend(connection, row, there, fresh, still_open, rating)
-    return bool(fresh or rating or still_open != row.open)
+def _begun(source, run, name):
+    """The Interaction that begins with a run."""
+    first = run[0]
+    shared = ("channel", "occurred_at", "customer_id", "identity", "aliases", "rating", "agent", "team", "attributes")
+    return Interaction(
+        source=source,
+        id=name,
+        turns=_spoken(run)[:MAX_TURNS],
+        open=first.conversation is not None and not first.ended,
+        **{field: getattr(first, field) for field in shared},
+    )
 
 
-def _spoken(message):
-    return () if message.text is None else (Turn("customer", message.text, id=message.id),)
+def _spoken(run):
+    """The Turns of a run's messages, each id once."""
+    return tuple(
+        {one.id: Turn("customer", one.text, id=one.id) for one in reversed(run) if one.text is not None}.values()
+    )[::-1]
 
 
-def _is_of(connection, message, customer_pk):
-    """Whether one of the names in a Message leads to the customer."""
-    if message.customer_id is not None:
-        own = select(customers.c.external_id).where(customers.c.pk == customer_pk)
-        return connection.scalar(own) == message.customer_id
-    names = find_identities(connection, {message.identity, *message.aliases}, share=True)
-    return customer_pk in names.values()
+def _told_first(connection, source, messages):
+    """The conversations of which a rating or ending comes for the first time. They leave no turn by which a replay would be known."""
+    digests = {}
+    for one in messages:
+        if one.rating or one.ended:
+            told = (one.conversation, one.id, one.occurred_at, one.rating, one.ended, one.text)
+            digests[hashlib.sha256(repr(told).encode()).hexdigest()] = one.conversation
+    rows = [{"source": source, "digest": digest} for digest in sorted(digests)]
+    return {
+        digests[digest] for (digest,) in insert_new(connection, heard, rows, ["source", "digest"], [heard.c.digest])
+    }
 
 
-def _latest(connection, source, names):
-    """The latest of a source's interactions with one of the ids, locked: a row of pk, customer_pk, open, rating, or None."""
+def _conversations(connection, source, talks):
+    """(the id that each run's interaction bears if it is new, the row of the interaction that the run goes on with, or None)."""
+    # A run of words belongs to its day.
+    days = [
+        [run[0].occurred_at.date() - timedelta(days=back) for back in range(1 if run[0].text else RATED_DAYS + 1)]
+        for run in talks
+    ]
+    bases = [run[0].conversation for run in talks]
+    rows = _latest(connection, source, bases, days)
+    own = _own_rows(connection, [(run[0], row) for run, row in zip(talks, rows)])
+    strangers = [place for place, is_own in enumerate(own) if not is_own]
+    for place in strangers:
+        who = repr(talks[place][0].customer_id or talks[place][0].identity).encode()
+        bases[place] += f":{hashlib.blake2b(who, digest_size=4).hexdigest()}"
+    theirs = _latest(connection, source, [bases[place] for place in strangers], [days[place] for place in strangers])
+    for place, row in zip(strangers, theirs):
+        rows[place] = row
+    return [f"{base}@{some[0]}" for base, some in zip(bases, days)], rows
+
+
+def _own_rows(connection, pairs):
+    """For pairs of a Message and a row of _latest or None: whether the row is not another person's. A mere ending is nobody's."""
+    c = customers.c
+    asked = [(one, row) for one, row in pairs if row is not None and (one.text is not None or one.rating is not None)]
+    ids = {row.customer_pk for one, row in asked if one.customer_id is not None}
+    external = dict(map(tuple, connection.execute(select(c.pk, c.external_id).where(c.pk.in_(ids))))) if ids else {}
+    names = {name for one, _ in asked if one.customer_id is None for name in (one.identity, *one.aliases)}
+    owners = find_identities(connection, names, share=True)
+    return [
+        row is None
+        or (one.text is None and one.rating is None)
+        or (
+            external[row.customer_pk] == one.customer_id
+            if one.customer_id is not None
+            else row.customer_pk in {owners.get(name) for name in (one.identity, *one.aliases)}
+        )
+        for one, row in pairs
+    ]
+
+
+def _latest(connection, source, bases, days):
+    """For each conversation the latest of its interactions on one of its days, locked: a row of pk, customer_pk, open, rating, or None."""
+    ids = [[f"{base}@{day}" for day in some] for base, some in zip(bases, days)]
+    wanted = sorted({id for some in ids for id in some})
+    if not wanted:
+        return []
     c = interactions.c
-    found = select(c.pk, c.customer_pk, c.open, c.rating).where(c.source == source, c.id.in_(names))
-    return connection.execute(found.order_by(c.occurred_at.desc()).limit(1).with_for_update()).first()
+    found = select(c.pk, c.id, c.customer_pk, c.occurred_at, c.open, c.rating).where(
+        c.source == source, c.id.in_(wanted)
+    )
+    rows = {row.id: row for row in connection.execute(found.order_by(c.pk).with_for_update())}
+    there = [[rows[id] for id in some if id in rows] for some in ids]
+    return [max(some, key=lambda row: row.occurred_at, default=None) for some in there]
 
 
 def _conflict(field, message):

@@ -1,10 +1,11 @@
 """What webhooks tell is kept as conversations, and all names of a customer lead to one."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from service.database import reading, transaction
 from service.ingest import RATED_DAYS, accept, hear
@@ -19,17 +20,17 @@ FIRST = Message(
 )
 
 
-def tell(house, *messages):
+def tell(house, *messages, source="desk"):
     with transaction(house.parts.engine) as connection:
-        return hear(connection, "desk", messages, at(6))["accepted"]
+        return hear(connection, source, messages, at(6))["accepted"]
 
 
-def kept(house, id="17@"):
+def kept(house, id="17@", source="desk"):
     """(id, open, rating, texts) of the interactions whose id begins so, the oldest first."""
     with reading(house.parts.engine) as connection:
         rows = connection.execute(
             select(interactions)
-            .where(interactions.c.id.startswith(id))
+            .where(interactions.c.id.startswith(id), interactions.c.source == source)
             .order_by(interactions.c.occurred_at, interactions.c.pk)
         ).all()
         spoken = select(turns.c.text).order_by(turns.c.position)
@@ -208,3 +209,64 @@ def test_accounts_of_one_source_know_one_person_by_ids_of_their_own(house):
         names = {"identity": Identity("chatwoot", value), "aliases": (PHONE,)}
         tell(house, replace(FIRST, conversation=None, id=id, **names))
     assert len(set(owners(house).values())) == 1
+
+
+def invented(rng):
+    """A message as a tool might send it, of few conversations, people and ids, so that they meet again and again."""
+    kind = rng.choice(["word", "word", "word", "word", "alone", "rating", "rated word", "ending"])
+    return Message(
+        id=f"m{rng.randrange(8)}",
+        occurred_at=NOON - timedelta(hours=rng.choice([0, 1, 2, 30])),
+        channel="chat",
+        conversation=None if kind == "alone" else rng.choice(["17", "18"]),
+        text=rng.choice(["שלום", "נורא", "תודה"]) if "word" in kind or kind == "alone" else None,
+        rating={"kind": "csat", "value": float(rng.randrange(1, 4))} if "rat" in kind else None,
+        ended=kind == "ending",
+        **rng.choice(
+            [
+                {"identity": Identity("desk", "9")},
+                {"identity": Identity("desk", "10"), "aliases": (PHONE,)},
+                {"customer_id": "dana", "aliases": (MAIL,)},
+            ]
+        ),
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_delivery_of_many_is_stored_as_its_messages_one_by_one(house, seed):
+    rng = random.Random(seed)
+    for _ in range(6):
+        messages = [invented(rng) for _ in range(12)]
+        assert tell(house, *messages, source="at once") == sum(tell(house, one, source="singly") for one in messages)
+        assert sorted(kept(house, "", source="at once"), key=str) == sorted(kept(house, "", source="singly"), key=str)
+
+
+KINDS = {
+    "posts": lambda number: {"conversation": None, "identity": Identity("desk", f"{number}")},
+    "chats": lambda number: {"conversation": f"{number}", "identity": Identity("desk", f"{number}")},
+    "words of one": lambda number: {},
+    "people with two names": lambda number: {
+        "conversation": f"{number}",
+        "identity": Identity("whatsapp", f"il.{number}"),
+        "aliases": (Identity("phone", f"+97250555{number:04}"),),
+    },
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_delivery_of_many_takes_as_many_statements_as_one_of_few(house, kind):
+    def statements(numbers):
+        count = 0
+
+        def notice(*_):
+            nonlocal count
+            count += 1
+
+        told = [replace(FIRST, id=f"m{number}", **KINDS[kind](number)) for number in numbers]
+        event.listen(house.parts.engine, "after_cursor_execute", notice)
+        assert tell(house, *told) == len(told)
+        event.remove(house.parts.engine, "after_cursor_execute", notice)
+        return count
+
+    few, many = statements(range(3)), statements(range(3, 303))
+    assert many <= few + 2  # one that has grown too long for one statement
