@@ -25,7 +25,7 @@ from service.sentiment.model import Model, verify
 from service.settings import ROOT, read_settings
 from service.text import model_input
 from tests.acceptance.conftest import Server, moodline
-from tests.vendors import standard, written
+from tests.vendors import Sample, meta, standard, written
 
 TEXTS = 512
 SINGLES = 100
@@ -83,7 +83,8 @@ def bench_model(table):
 def bench_http(table):
     with tempfile.TemporaryDirectory() as folder:
         moodline("demo", data_dir=folder)
-        server = Server(Path(folder), data_dir=folder, webhooks=json.dumps({"standard": standard.SETTINGS}))
+        accounts = {"standard": standard.SETTINGS, "meta": meta.SETTINGS}
+        server = Server(Path(folder), data_dir=folder, webhooks=json.dumps(accounts))
         looks = [timed(lambda: server.client.get("/v1/customers/avi-malka/mood")) for _ in range(400)]
         table.add_row(
             "GET mood over HTTP, one client", f"{len(looks) / sum(looks):.0f} requests/s", *percentiles(looks)
@@ -101,6 +102,7 @@ def bench_http(table):
         bench_history(table, server)
         bench_stream(table, server)
         bench_webhooks(table, server)
+        bench_deliveries(table, server)
         server.stop()
 
 
@@ -175,6 +177,30 @@ def bench_webhooks(table, server):
         f"{len(times) / sum(times):.0f} requests/s",
         *percentiles(times),
     )
+
+
+def bench_deliveries(table, server):
+    """Deliveries of many messages, each of another person, as Meta sends them (a thousand at most), while the model has a queue."""
+    for many in (1, 100, 1_000):
+        times = []
+        for number in range(20):
+            entries = [
+                json.loads(meta.talk(person=f"{number}{place:04}", message={"mid": f"m_{many}_{number}_{place}", "text": "מה קורה?"}))
+                for place in range(many)
+            ]  # fmt: skip
+            sample = Sample("many", meta.body_of({"object": "page", "entry": [one["entry"][0] for one in entries]}))
+            send = partial(
+                server.client.post,
+                "/v1/webhooks/meta",
+                content=sample.body,
+                headers=meta.sign(sample, meta.SECRET, time.time()),
+            )
+            times.append(timed(send))
+        table.add_row(
+            f"POST a webhook's delivery of {many:,} messages, {max(times):.3f} s at most",
+            f"{many * len(times) / sum(times):.0f} messages/s",
+            *percentiles(times),
+        )
 
 
 def main():

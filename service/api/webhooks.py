@@ -15,7 +15,8 @@ from service.channels.sources import KEYED, SOURCES
 from service.channels.webhook import Account, Delivery
 from service.database import transaction
 from service.errors import BadSignature, NotFound, RequestError
-from service.ingest import accept, hear
+from service.hearing import hear
+from service.ingest import accept
 
 router = APIRouter(tags=["webhooks"])
 

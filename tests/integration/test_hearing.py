@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import event, select
 
 from service.database import reading, transaction
-from service.ingest import RATED_DAYS, accept, hear
+from service.hearing import AT_ONCE, RATED_DAYS, hear
+from service.ingest import accept
 from service.interaction import Identity, Interaction, Message, Turn
 from service.tables import customers, identities, interactions, turns
 from tests.standin import at
@@ -270,3 +271,4 @@ def test_a_delivery_of_many_takes_as_many_statements_as_one_of_few(house, kind):
 
     few, many = statements(range(3)), statements(range(3, 303))
     assert many <= few + 2  # one that has grown too long for one statement
+    assert statements(range(303, 303 + AT_ONCE + 500)) <= 3 * many
