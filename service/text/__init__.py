@@ -42,6 +42,8 @@ _MID_FINAL = re.compile(
     "(?<![א-ת'\"])([אבגדהוזחטיכלמנסעפצקרשת]{1,20})([ךםןףץ])([אבגדהוזחטיכלמנסעפצקרשת]{1,20})(?![א-ת'\"])"
 )
 
+_HALF = re.compile("[\ud800-\udfff]")
+
 
 def normalise(text):
     """The text without what writing tools add: one decoding, no HTML, NFKC, no direction marks, niqqud or tatweel, repeats of at most
@@ -79,7 +81,7 @@ def is_visible(text):
 
 def is_unicode(text):
     """Whether a text holds no half characters (lone surrogates), which no encoding can write."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return _HALF.search(text) is None
 
 
 def channel_prefix(channel):
