@@ -2,7 +2,7 @@
 
 import re
 
-SHARE = 0.15  # of the rows are touched in an epoch
+SHARE = 0.7  # of the second views of rows are touched
 # The Hebrew letters of a standard keyboard, and the Latin ones on the same keys.
 HEBREW_KEYS = "קראטוןםפשדגכעיחלךףזסבהנמצתץ"
 LATIN_KEYS = "ertyuiopasdfghjkl;zxcvbnm,."
@@ -11,6 +11,29 @@ FEELING = {
     "negative": ["!!", "!!!", " 😡", " 😤", " 🙄", " 😞", "..."],
     "positive": ["!", "!!", " 😊", " ❤️", " 👍", " 🙏", " 🎉"],
 }
+# First names of the country's Jews, Arabs, Russian speakers and Ethiopians, as each language writes them.
+NAMES = {
+    "he": "נועה יעל רחל שירה תמר אברהם יוסף איתי עומר משה חיה מנחם פאטמה סמירה עאישה מחמוד חאלד איברהים סאמי רים אולגה"
+    " נטשה אירינה סרגיי איגור דמיטרי יבגני לודמילה אסתר טזטה אדיסו מולוגטה אלמז גטהון ברהנו ציון",
+    "ar": "نوعا ياعيل راحيل موشيه يوسي إيتاي عومر فاطمة سميرة عائشة محمود خالد إبراهيم سامي ريم أحمد ليلى أولغا إيرينا"
+    " سيرغي إيغور ديمتري ألماز غيتاهون",
+    "ru": "Ноа Яэль Рахель Моше Йоси Итай Омер Фатима Самира Махмуд Халед Ибрагим Сами Ольга Наташа Ирина Сергей Игорь"
+    " Дмитрий Алмаз Гетахун Светлана Людмила",
+    "en": "Noa Yael Rachel Moshe Yossi Itay Omer Fatima Samira Mahmoud Khaled Ibrahim Sami Olga Natasha Irina Sergey Igor"
+    " Dmitry Almaz Getahun Svetlana Ahmed John Mary",
+    "am": "ኖአ ያኤል ራሔል ሙሴ ዮሲ ፋጡማ መሐሙድ ኢብራሂም ኦልጋ ሰርጌ አልማዝ ጌታሁን ተስፋዬ በለጠ ሃና ዮሴፍ",
+}
+NAMES = {lang: names.split() for lang, names in NAMES.items()}
+KNOWN_NAMES = {lang: re.compile(rf"\b(?:{'|'.join(names)})\b") for lang, names in NAMES.items()}
+# Hebrew forms that differ by gender alone, masculine and feminine.
+FORMS = """מאוכזב מאוכזבת|מבקש מבקשת|צריך צריכה|יכול יכולה|עובר עוברת|משלם משלמת|לקוח לקוחה|ותיק ותיקה|גר גרה|חושב חושבת
+|מתכנן מתכננת|בטוח בטוחה|עייף עייפה|נציג נציגה|מקבל מקבלת|יודע יודעת|מבין מבינה|כועס כועסת|מתוסכל מתוסכלת|ממליץ ממליצה|אדיב אדיבה
+|מקסים מקסימה|נחמד נחמדה|סבלני סבלנית|מקצועי מקצועית|ממתין ממתינה|מחפש מחפשת|עוזב עוזבת|מתלבט מתלבטת|מתקשר מתקשרת|סובל סובלת
+|מדבר מדברת|חושש חוששת|מתעניין מתעניינת|מודאג מודאגת|נהנה נהנית|מזמין מזמינה|מוכן מוכנה|חייב חייבת|מרגיש מרגישה"""
+FORMS = [pair.split() for pair in FORMS.replace("\n", "").split("|")]
+TO_MASCULINE = {feminine: masculine for masculine, feminine in FORMS}
+TO_FEMININE = dict(FORMS)
+GENDERED = re.compile(rf"\b(?:{'|'.join({*TO_MASCULINE, *TO_FEMININE})})\b")
 
 
 def typo(text, rng):
@@ -25,19 +48,36 @@ def typo(text, rng):
     return text[:at] + middle + text[at + 2 :]
 
 
+def named(text, lang, rng):
+    """The text with its first names changed for others, or where it has none, with one called out before it."""
+    name = rng.choice(NAMES[lang])
+    changed = KNOWN_NAMES[lang].sub(name, text)
+    return changed if changed != text else f"{name}, {text}"
+
+
+def regendered(text, rng):
+    """Hebrew text with the forms that are known put into one gender."""
+    forms = rng.choice([TO_MASCULINE, TO_FEMININE])
+    return GENDERED.sub(lambda found: forms.get(found.group(), found.group()), text)
+
+
 def augmented(row, rng):
     """The row, or for SHARE of the rows a copy with one kind of noise in its text."""
     if rng.random() >= SHARE:
         return row
-    text, kind = row["text"], rng.randrange(9)
+    text, lang, kind = row["text"], row["lang"], rng.randrange(12)
+    if lang == "he" and rng.random() < 0.5:
+        text = regendered(text, rng)
     if kind < 3:
         text = typo(text, rng)
     elif kind < 5:
         text = re.sub(r"[.,!?…\"'׳״-]+", "", text)
     elif kind < 7:
         text += rng.choice(FEELING.get(row["sentiment"], [".", "..."]))
-    elif kind == 7:
+    elif kind < 9 and lang in NAMES:
+        text = named(text, lang, rng)
+    elif kind == 9:
         text = f"{text} {text}"
-    elif row["lang"] == "he" and len(text) < 60:
+    elif kind == 10 and lang == "he" and len(text) < 60:
         text = text.translate(TO_LATIN)
     return row | {"text": text} if text.strip() else row

@@ -4,8 +4,8 @@
     python -m models.evaluate --engine torch        the same weights in PyTorch
     python -m models.evaluate --card                write the tables into the model's card too
 
-Validation data only: the public dev splits and the batches of our own turns that training never read. Macro F1 comes with a
-95 % interval (percentile bootstrap over the rows).
+Validation data only: the public dev splits, the batches of our own turns that training never read, and the blind sets. Macro F1
+comes with a 95 % interval (percentile bootstrap over the rows).
 """
 
 import argparse
@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
 
 from models.behaviour import failure_rates
-from models.data import own_rows, public_rows
+from models.data import blind_rows, own_rows, public_rows
 from models.outputs import OUTPUTS, SENTIMENT, targets
 from service.sentiment.engine import OnnxEngine, TorchEngine
 from service.sentiment.model import MANIFEST, Model, verify
@@ -120,7 +120,7 @@ def figures_of(rows, logits):
 def score_sets(engine):
     """Figures by validation set, by our own turns' channel, and of each mark: three {name: {figure: value}}."""
     sets, channels = defaultdict(list), defaultdict(list)
-    rows = public_rows("dev") + own_rows("dev")
+    rows = public_rows("dev") + own_rows("dev") + blind_rows()
     logits = logits_of(engine, rows)
     for place, row in enumerate(rows):
         sets[f"{row['source']} {row['lang']}"].append(place)

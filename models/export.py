@@ -24,6 +24,7 @@ from models.quantise import quantise
 from service.sentiment.model import MANIFEST
 
 NAME = "moodline-e5-small"
+SIGNIFICAND = 6
 TEMPERATURES = np.arange(0.3, 4.01, 0.02)
 
 
@@ -46,6 +47,14 @@ def fit_marks(logits, marks):
     )
     moved, sign = logits.ravel() - shift, 2 * marks.ravel() - 1
     return shift, min(TEMPERATURES, key=lambda t: np.logaddexp(0, -sign * moved / t).mean())
+
+
+def rounded(tensor):
+    """The tensor in float16 with SIGNIFICAND of its 10 bits after the point, the rest zero, so that the file compresses well in git."""
+    unused = 10 - SIGNIFICAND
+    bits = tensor.half().view(torch.int16).int() & 0xFFFF
+    bits = (bits + (1 << (unused - 1))) & (0x10000 - (1 << unused))
+    return torch.where(bits > 0x7FFF, bits - 0x10000, bits).short().view(torch.float16)
 
 
 def main():
@@ -72,7 +81,10 @@ def main():
             model.classifier.weight[columns] /= temperature
             model.classifier.bias[columns] /= temperature
             print(f"{kind} threshold at logit {shift:+.1f}, temperature {temperature:.2f}")
-    model.half().save_pretrained(args.out)
+        for name, parameter in model.half().named_parameters():
+            if parameter.dim() == 2 and not name.startswith("classifier"):
+                parameter.copy_(rounded(parameter))
+    model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
     quantise(args.out)
     suffixes = (".json", ".safetensors", ".onnx")

@@ -2,10 +2,9 @@
 
     python -m models.quantise --model models/sentiment
 
-The matrices of the encoder are quantised, a scale for each column, activations as they come (dynamic quantisation). Three things
-keep the labels: activations are smoothed channel by channel before they are rounded (SmoothQuant, Xiao et al. 2022); the few
-channels inside each feed-forward layer that are many times as large as the rest are multiplied in float apart from them (as
-LLM.int8() does, Dettmers et al. 2022); and the way out of the first feed-forward layers, where most of the error arose, stays in
+The matrices of the encoder are quantised, a scale for each column, activations as they come (dynamic quantisation). Two things
+keep the labels: activations are smoothed channel by channel before they are rounded (SmoothQuant, Xiao et al. 2022), and the
+ways out of the feed-forward layers, where a few channels are many times as large as the rest and most of the error arose, stay in
 float. Weights are unsigned: with signed ones, processors without VNNI add two products in 16 bits and overflow.
 The word embeddings are not stored twice: model.onnx reads them out of model.safetensors, where they lie in half precision.
 """
@@ -35,8 +34,6 @@ from service.text import model_input
 WEIGHTS = "model.safetensors"
 WORDS = "bert.embeddings.word_embeddings.weight"
 SMOOTHING = 0.65  # how much of the spread moves from the activations into the weights
-FLOAT_CHANNELS = 4  # of the 1,536 inside each feed-forward layer
-FLOAT_LAYERS = 6  # whose way out of the feed-forward layer stays in float
 CALIBRATION_ROWS = 256
 
 
@@ -100,47 +97,32 @@ def largest_activations(graph, tensors, rows, tokenizer):
 
 
 def smooth(graph, top):
-    """Change the graph: x @ W becomes (x / s) @ (s * W), and for feed-forward layers the largest channels a float product apart.
+    """Change the graph: x @ W becomes (x / s) @ (s * W), but the ways out of the feed-forward layers are stored in half precision.
 
     Returns the names of the products to quantise.
     """
     weights = {tensor.name: tensor for tensor in graph.graph.initializer}
-    before, after, quantised, ways_out = {}, {}, [], 0
+    before, quantised = {}, []
     for name, nodes in weight_products(graph).items():
         matrices = {node.name: numpy_helper.to_array(weights[node.input[1]]) for node in nodes}
         reach = np.abs(np.concatenate(list(matrices.values()), 1)).max(1)
-        widening = len(reach) > max(matrix.shape[1] for matrix in matrices.values())  # out of a feed-forward layer
-        ways_out += widening
-        if widening and ways_out <= FLOAT_LAYERS:  # in half precision, as they are in model.safetensors
+        if len(reach) > max(matrix.shape[1] for matrix in matrices.values()):  # out of a feed-forward layer
             for node in nodes:
                 weight, half = node.input[1], f"{node.input[1]}_half"
                 weights[weight].CopyFrom(numpy_helper.from_array(matrices[node.name].astype(np.float16), half))
-                before[node.name] = [helper.make_node("Cast", [half], [weight], to=TensorProto.FLOAT)]
+                before[node.name] = helper.make_node("Cast", [half], [weight], to=TensorProto.FLOAT)
             continue
         scale = np.maximum(top[name], 1e-4) ** SMOOTHING / np.maximum(reach, 1e-4) ** (1 - SMOOTHING)
         scale = (scale / np.exp(np.log(scale).mean())).astype(np.float32)
-        apart = np.sort(np.argsort(-top[name])[: FLOAT_CHANNELS * widening])
-        shrink, grow = 1 / scale, scale.copy()
-        shrink[apart] = grow[apart] = 0
-        small, picked = f"{name}_smoothed", f"{name}_apart"
-        graph.graph.initializer.append(numpy_helper.from_array(shrink, f"{name}_scale"))
-        before[nodes[0].name] = [helper.make_node("Mul", [name, f"{name}_scale"], [small])]
-        if widening:
-            graph.graph.initializer.append(numpy_helper.from_array(apart, f"{name}_channels"))
-            before[nodes[0].name].append(helper.make_node("Gather", [name, f"{name}_channels"], [picked], axis=-1))
+        small = f"{name}_smoothed"
+        graph.graph.initializer.append(numpy_helper.from_array(1 / scale, f"{name}_scale"))
+        before[nodes[0].name] = helper.make_node("Mul", [name, f"{name}_scale"], [small])
         for node in nodes:
-            matrix, weight, result = matrices[node.name], node.input[1], node.output[0]
-            weights[weight].CopyFrom(numpy_helper.from_array(matrix * grow[:, None], weight))
+            weight = node.input[1]
+            weights[weight].CopyFrom(numpy_helper.from_array(matrices[node.name] * scale[:, None], weight))
             node.input[0] = small
             quantised.append(node.name)
-            if widening:
-                graph.graph.initializer.append(numpy_helper.from_array(matrix[apart], f"{weight}_apart"))
-                node.output[0] = f"{result}_rest"
-                after[node.name] = [
-                    helper.make_node("MatMul", [picked, f"{weight}_apart"], [f"{result}_large"]),
-                    helper.make_node("Add", [f"{result}_rest", f"{result}_large"], [result]),
-                ]
-    nodes = [new for node in graph.graph.node for new in (*before.get(node.name, ()), node, *after.get(node.name, ()))]
+    nodes = [new for node in graph.graph.node for new in (before.get(node.name), node) if new is not None]
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)
     return quantised
