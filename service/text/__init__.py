@@ -43,6 +43,8 @@ _MID_FINAL = re.compile(
 )
 
 _HALF = re.compile("[\ud800-\udfff]")
+_LETTER = re.compile("[א-תa-zA-Zа-яА-Яء-غف-ي0-9]")
+_MARKUP = re.compile("[<>&]")
 
 
 def normalise(text):
@@ -75,8 +77,11 @@ def _ordinary(word):
 
 
 def is_visible(text):
-    """Whether anything is left of a text in its normal form. The beginning of a long one tells it at once, mostly."""
-    return bool(normalise(text[:_BEGINNING]) or normalise(text))
+    """Whether anything is left of a text in its normal form. Its beginning tells it at once, mostly: a letter that is no part of HTML."""
+    beginning = text[:_BEGINNING]
+    if _LETTER.search(beginning) and not _MARKUP.search(beginning):
+        return True
+    return bool(normalise(beginning) or normalise(text))
 
 
 def is_unicode(text):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from service.sentiment.language import detect
 from service.sentiment.reading import Reading, merge
-from service.text import cleaned, model_input, normalise
+from service.text import cleaned, is_visible, model_input, normalise
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 ANY_TEXT = st.text(st.characters())  # lone surrogates and NUL among them
@@ -234,3 +234,9 @@ def test_an_angry_window_is_not_lost_among_plain_ones():
     assert probabilities[0] > probabilities[1]
     assert others == {"churn_intent": 0.9}
     assert merge([plain]) == plain[1:]
+
+
+@given(PIECES | ANY_TEXT)
+def test_a_text_is_visible_where_its_normal_form_is(text):
+    text = "".join(text)
+    assert is_visible(text) == bool(normalise(text))
