@@ -47,11 +47,11 @@ def rates(model):
 # What is wanted is 2 % on invariances and 5 % on the rest; the card says by how much the model misses it. These bounds hold what is
 # reached, so that no later model is worse.
 def test_what_must_not_change_a_label_seldom_does(rates):
-    assert rates["all invariances"]["failure rate"] <= 0.06
+    assert rates["all invariances"]["failure rate"] <= 0.035
 
 
 def test_what_must_change_a_reading_mostly_does(rates):
-    assert rates["all the rest"]["failure rate"] <= 0.09
+    assert rates["all the rest"]["failure rate"] <= 0.065
 
 
 def test_a_neutral_sentence_stays_neutral_whatever_group_it_names(rates):
