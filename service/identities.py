@@ -66,18 +66,20 @@ def join_aliases(connection, sent, now):
     people = {(one.customer_id, one.identity, one.aliases): one for one in sent if one.aliases}.values()
     claims = Counter(name for one in people for name in _names(one))
     found = find_identities(connection, set(claims), share=False)
-    # Most are either wholly new or settled: those take a statement for all of them, the others some for each.
+    # Most are either wholly new or settled, and share no name with another here: those take a statement for all of them.
     new, others = [], []
     for one in people:
-        is_new = all(name not in found and claims[name] == 1 for name in _names(one))
-        (new if is_new else others).append(one)
+        led_to = {found.get(name) for name in _names(one)}
+        alone = all(claims[name] == 1 for name in _names(one))
+        if alone and led_to == {None}:
+            new.append(one)
+        elif not alone or one.customer_id is not None or len(led_to) > 1:
+            others.append(one)
     owners = find_owners(connection, new, now)
     owned = [(name, owners[one.customer_id or one.identity]) for one in new for name in _names(one)]
     _name(connection, sorted(owned, key=lambda pair: _in_order(pair[0])))
     for one in others:
-        led_to = {found.get(name) for name in _names(one)}
-        if one.customer_id is not None or len(led_to) > 1 or None in led_to:
-            _join_aliases(connection, one, now)
+        _join_aliases(connection, one, now)
 
 
 def _names(one):
