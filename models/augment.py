@@ -25,11 +25,17 @@ NAMES = {
 }
 NAMES = {lang: names.split() for lang, names in NAMES.items()}
 KNOWN_NAMES = {lang: re.compile(rf"\b(?:{'|'.join(names)})\b") for lang, names in NAMES.items()}
-# Hebrew forms that differ by gender alone, masculine and feminine.
+# Forms that differ by gender alone, masculine and feminine, in Hebrew, Arabic and Russian.
 FORMS = """מאוכזב מאוכזבת|מבקש מבקשת|צריך צריכה|יכול יכולה|עובר עוברת|משלם משלמת|לקוח לקוחה|ותיק ותיקה|גר גרה|חושב חושבת
 |מתכנן מתכננת|בטוח בטוחה|עייף עייפה|נציג נציגה|מקבל מקבלת|יודע יודעת|מבין מבינה|כועס כועסת|מתוסכל מתוסכלת|ממליץ ממליצה|אדיב אדיבה
 |מקסים מקסימה|נחמד נחמדה|סבלני סבלנית|מקצועי מקצועית|ממתין ממתינה|מחפש מחפשת|עוזב עוזבת|מתלבט מתלבטת|מתקשר מתקשרת|סובל סובלת
-|מדבר מדברת|חושש חוששת|מתעניין מתעניינת|מודאג מודאגת|נהנה נהנית|מזמין מזמינה|מוכן מוכנה|חייב חייבת|מרגיש מרגישה"""
+|מדבר מדברת|חושש חוששת|מתעניין מתעניינת|מודאג מודאגת|נהנה נהנית|מזמין מזמינה|מוכן מוכנה|חייב חייבת|מרגיש מרגישה
+|مستني مستنية|زهقان زهقانة|تعبان تعبانة|مبسوط مبسوطة|راضي راضية|زعلان زعلانة|معصب معصبة|خايف خايفة|حابب حابة|طالب طالبة|ساكن ساكنة
+|متأكد متأكدة|محتاج محتاجة|عارف عارفة|فاهم فاهمة|ناوي ناوية|رايح رايحة|جاي جاية|شايف شايفة|سعيد سعيدة|غاضب غاضبة|ممتن ممتنة|متفاجئ متفاجئة
+|مشترك مشتركة|منزعج منزعجة|قلقان قلقانة|متضايق متضايقة|مضطر مضطرة
+|звонил звонила|ждал ждала|заказал заказала|купил купила|получил получила|платил платила|заплатил заплатила|решил решила|хотел хотела
+|доволен довольна|рад рада|согласен согласна|готов готова|должен должна|уверен уверена|просил просила|написал написала|пришёл пришла
+|пришел пришла|остался осталась|устал устала|думал думала|потерял потеряла|перешёл перешла|перешел перешла|ушёл ушла|ушел ушла"""
 FORMS = [pair.split() for pair in FORMS.replace("\n", "").split("|")]
 TO_MASCULINE = {feminine: masculine for masculine, feminine in FORMS}
 TO_FEMININE = dict(FORMS)
@@ -56,7 +62,7 @@ def named(text, lang, rng):
 
 
 def regendered(text, rng):
-    """Hebrew text with the forms that are known put into one gender."""
+    """The text with the forms that are known put into one gender."""
     forms = rng.choice([TO_MASCULINE, TO_FEMININE])
     return GENDERED.sub(lambda found: forms.get(found.group(), found.group()), text)
 
@@ -66,7 +72,7 @@ def augmented(row, rng):
     if rng.random() >= SHARE:
         return row
     text, lang, kind = row["text"], row["lang"], rng.randrange(12)
-    if lang == "he" and rng.random() < 0.5:
+    if rng.random() < 0.5:
         text = regendered(text, rng)
     if kind < 3:
         text = typo(text, rng)

@@ -4,7 +4,8 @@
 
 Calibration is folded into the classifier's own weights, so that any server of Hugging Face models gives the same
 probabilities: the sentiment logits are divided by a temperature (Guo et al. 2017); each other kind of output is shifted so that
-its best threshold on the validation batches of our own turns is 0.5, then divided by a temperature of its own.
+its best threshold on the validation batches of our own turns is 0.5, then divided by a temperature of its own. The encoder's matrices
+are stored with their values on the grid of `models.rounding`, so that PyTorch and ONNX Runtime multiply by the same weights.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from models.data import own_rows
 from models.evaluate import KINDS, Live, logits_of
 from models.outputs import OUTPUTS, targets
 from models.quantise import quantise
+from models.rounding import on_grid
 from service.sentiment.model import MANIFEST
 
 NAME = "moodline-e5-small"
@@ -49,7 +51,7 @@ def fit_marks(logits, marks):
     return shift, min(TEMPERATURES, key=lambda t: np.logaddexp(0, -sign * moved / t).mean())
 
 
-def rounded(tensor):
+def shortened(tensor):
     """The tensor in float16 with SIGNIFICAND of its 10 bits after the point, the rest zero, so that the file compresses well in git."""
     unused = 10 - SIGNIFICAND
     bits = tensor.half().view(torch.int16).int() & 0xFFFF
@@ -65,6 +67,9 @@ def main():
     args = parser.parse_args()
     model = AutoModelForSequenceClassification.from_pretrained(args.model, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
+    for part in model.bert.encoder.modules():
+        if isinstance(part, torch.nn.Linear):
+            part.weight.data = on_grid(part.weight.data)
     rows = own_rows("dev")
     logits = logits_of(Live(model, tokenizer), rows)
     aims = [targets(row) for row in rows]
@@ -81,9 +86,10 @@ def main():
             model.classifier.weight[columns] /= temperature
             model.classifier.bias[columns] /= temperature
             print(f"{kind} threshold at logit {shift:+.1f}, temperature {temperature:.2f}")
-        for name, parameter in model.half().named_parameters():
-            if parameter.dim() == 2 and not name.startswith("classifier"):
-                parameter.copy_(rounded(parameter))
+        for embedding in model.bert.embeddings.children():
+            if isinstance(embedding, torch.nn.Embedding):
+                embedding.weight.copy_(shortened(embedding.weight))
+    model.half()
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
     quantise(args.out)

@@ -20,6 +20,7 @@ from models.augment import augmented
 from models.data import PUBLIC_SETS, own_rows, public_rows
 from models.evaluate import Live, print_table, score_sets
 from models.outputs import OUTPUTS, SENTIMENT, targets
+from models.rounding import round_products
 from service.text import model_input
 
 HEAD_ROWS, HEAD_EPOCHS, HEAD_RATE = 12_000, 25, 1e-3
@@ -152,6 +153,7 @@ def main():
     parser.add_argument("--twice", nargs="+", default=[], metavar="BATCH", help="batches read twice in each epoch")
     parser.add_argument("--warm-head", action="store_true", help="fit the head alone first: for an encoder without one")
     parser.add_argument("--train-embeddings", action="store_true", help="train the word embeddings too (slower)")
+    parser.add_argument("--rounded", action="store_true", help="multiply in 8 bits, as the exported model will")
     parser.add_argument("--epochs", type=int, default=1, help="for which the rate is planned")
     parser.add_argument("--stop-after", type=int, metavar="EPOCH", help="leave the last epochs of the plan out")
     parser.add_argument("--batch", type=int, default=48, help="texts; both views count")
@@ -165,6 +167,7 @@ def main():
     tokenizer = AutoTokenizer.from_pretrained(args.init)
     model = AutoModelForSequenceClassification.from_pretrained(
         args.init,
+        dtype=torch.float32,
         num_labels=len(OUTPUTS),
         id2label=dict(enumerate(OUTPUTS)),
         label2id={name: i for i, name in enumerate(OUTPUTS)},
@@ -211,6 +214,8 @@ def main():
     print(f"{len(public):,} public rows (shares {shares}), {len(own):,} own rows, {steps:,} steps", flush=True)
     if args.warm_head:
         warm_head(model, tokenizer, rng.sample(epoch_rows(), min(HEAD_ROWS, sum(counts) - len(own))), args, rng)
+    if args.rounded:
+        round_products(model.bert.encoder)
     started, seen = time.monotonic(), 0
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns) as progress:
@@ -245,6 +250,7 @@ def main():
                     )
             model.save_pretrained(args.out)  # every epoch: a run that is cut off leaves its last whole one
             tokenizer.save_pretrained(args.out)
+    model = AutoModelForSequenceClassification.from_pretrained(args.out)
     figures, _, _ = score_sets(Live(model, tokenizer))
     print_table(figures, title=args.out.name)
 
