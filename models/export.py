@@ -22,7 +22,7 @@ from models.data import own_rows
 from models.evaluate import KINDS, Live, logits_of
 from models.outputs import OUTPUTS, targets
 from models.quantise import quantise
-from models.rounding import on_grid
+from models.rounding import to_grid
 from service.sentiment.model import MANIFEST
 
 NAME = "moodline-e5-small"
@@ -67,9 +67,7 @@ def main():
     args = parser.parse_args()
     model = AutoModelForSequenceClassification.from_pretrained(args.model, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(args.model)
-    for part in model.bert.encoder.modules():
-        if isinstance(part, torch.nn.Linear):
-            part.weight.data = on_grid(part.weight.data)
+    to_grid(model.half().float().bert.encoder)
     rows = own_rows("dev")
     logits = logits_of(Live(model, tokenizer), rows)
     aims = [targets(row) for row in rows]

@@ -20,7 +20,7 @@ import onnx
 
 from models.data import own_rows, public_rows
 from models.evaluate import OUTPUTS, as_markdown, figures_of, logits_of, print_table, write_card
-from models.quantise import float_graph, in_8_bits
+from models.quantise import encoder_products, float_graph, in_8_bits
 from service.sentiment.engine import ONNX, OnnxEngine, TorchEngine
 from service.sentiment.model import Model, verify
 
@@ -38,7 +38,7 @@ def variants(folder, scratch):
             shutil.copy(folder / file, scratch / name)
     onnx.save(graph, scratch / "float" / ONNX)
     yield "ONNX Runtime, float32", OnnxEngine(scratch / "float", manifest, 0)
-    onnx.save(in_8_bits(graph), scratch / "naive" / ONNX)
+    onnx.save(in_8_bits(graph, encoder_products(graph), reduce_range=False), scratch / "naive" / ONNX)
     yield "ONNX Runtime, all products in 8 bits, naive", OnnxEngine(scratch / "naive", manifest, 0)
     yield "ONNX Runtime, as shipped", OnnxEngine(folder, manifest, 0)
 
