@@ -87,8 +87,8 @@ def round_products(encoder):
 
 def to_grid(encoder):
     """Put the weights of a BERT encoder, in place, on the grid from which model.onnx will multiply."""
-    divisors = dict(ways_in(encoder))
+    large = dict(ways_in(encoder))
     for module in encoder.modules():
         if isinstance(module, torch.nn.Linear):
-            divided = divisors.get(module, torch.ones(1))
+            divided = large.get(module, torch.ones(1))
             module.weight.data = on_grid(module.weight.data * divided) / divided
