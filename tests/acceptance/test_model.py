@@ -8,6 +8,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Bert
 
 from models.behaviour import failure_rates
 from models.data import own_rows
+from models.rounding import to_grid
 from service.sentiment.model import open_model
 from service.settings import Settings
 from tests.acceptance.conftest import Server, moodline
@@ -37,6 +38,15 @@ def test_transformers_alone_loads_it_and_reads_the_same(model):
     (read,) = model.score([("השירות היה נורא, אני עוזב", "chat")])
     assert names[int(logits[:3].argmax())] == read.label == "negative"
     assert logits[names.index("churn_intent")].sigmoid().item() == pytest.approx(read.others["churn_intent"], abs=0.1)
+
+
+def test_its_stored_weights_are_those_that_8_bits_multiply():
+    """Rounding them to the grid of model.onnx changes nothing, so that both engines have one set of weights."""
+    encoder = AutoModelForSequenceClassification.from_pretrained(MODEL_DIR, dtype="float32").bert.encoder
+    stored = {name: weight.clone() for name, weight in encoder.named_parameters()}
+    to_grid(encoder)
+    for name, weight in encoder.named_parameters():
+        assert weight.sub(stored[name]).abs().max() <= 1e-3 * stored[name].abs().max(), name
 
 
 @pytest.fixture(scope="module")
